@@ -1,0 +1,1 @@
+"""zenoo_fast side by side with what people use today."""

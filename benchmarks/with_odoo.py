@@ -1,0 +1,54 @@
+"""Run a module against a real Odoo 19: ``python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor [ARGUMENT …]``.
+
+The server is that of ``ZENOO_FAST_TEST_ODOO_URL``, or one brought up for this run as the tests do it (database safety
+on: fsync is not turned off). The module finds it in ``ZENOO_FAST_TEST_ODOO_*``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+
+from real_odoo import Odoo, UnavailableError, from_environment, installation, to_environment
+
+__all__ = ["UnavailableError", "running_odoo"]
+
+
+@contextlib.contextmanager
+def running_odoo() -> Iterator[Odoo]:
+    """The server that the environment names, or one brought up for the time being.
+
+    Raises:
+        UnavailableError: It cannot be brought up.
+    """
+    os.environ.setdefault("ODOO_PGFAST", "0")
+    known = from_environment()
+    if known is not None:
+        yield known
+        return
+    with installation() as found:
+        yield found.odoo
+
+
+def main() -> int:
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with contextlib.ExitStack() as stack:
+        try:
+            odoo = stack.enter_context(running_odoo())
+        except UnavailableError as error:
+            print(f"no real Odoo: {error}", file=sys.stderr)
+            return 3
+        environment = {**os.environ, **to_environment(odoo)}
+        return subprocess.run([sys.executable, "-m", *sys.argv[1:]], env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

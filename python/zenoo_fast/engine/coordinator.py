@@ -1,0 +1,297 @@
+"""Runs a job: takes chunks from the feed, has them settled with bounded concurrency, and keeps the account."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from zenoo_fast._core import Chunk, RowSet
+from zenoo_fast.engine.caller import Caller
+from zenoo_fast.engine.crew import Crew
+from zenoo_fast.engine.feed import BlockSource, Feed
+from zenoo_fast.engine.job import Job
+from zenoo_fast.engine.journal_file import minus
+from zenoo_fast.engine.lanes import Lanes
+from zenoo_fast.engine.outcome import SERVER, Outcome, OutcomeKind, RowState, ServerError, Settled
+from zenoo_fast.engine.plan import Pieces
+from zenoo_fast.engine.report import ImportReport
+from zenoo_fast.engine.sender import Sender
+from zenoo_fast.engine.tally import Tally, add_rows
+from zenoo_fast.engine.telling import Telling
+from zenoo_fast.exceptions import SourceError, ZenooError
+from zenoo_fast.plugins.held import watch
+
+logger = logging.getLogger(__name__)
+
+_AHEAD_SECONDS = 0.02
+_MOST_AHEAD = 16
+GRACE_SECONDS = 30.0
+"""How long calls in flight are awaited when a run is stopped."""
+
+
+class Coordinator:
+    """One run.
+
+    Args:
+        job: What to do.
+        source: Where blocks come from.
+        crew: What it works with.
+        report: Counts to go on from; a fresh one without.
+    """
+
+    def __init__(self, job: Job, source: BlockSource, crew: Crew, report: ImportReport | None = None) -> None:
+        self.job = job
+        self.crew = crew
+        self.source = source
+        self.report = report or ImportReport(crew.info.run_id, job.model, job.mode)
+        self.report.dry_run = job.dry_run
+        self._caller = Caller(crew.transport, crew.policy, self._called)
+        self._caller.known[job.model, ""] = True  # its fields have been asked for
+        self._telling = Telling(crew, self.report, self._caller, lambda: self.source.position, dry_run=job.dry_run)
+        self._tally = Tally(job, crew, self.report, self._telling.moved)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: Lanes | None = None
+        self._ahead: deque[Chunk] = deque()
+        self._announced = 0
+        self._announced_at = 0.0
+        self._unreadable = ""
+        self._stopping: asyncio.Task[None] | None = None
+        self._acquiring: asyncio.Task[None] | None = None
+
+    async def run(self) -> ImportReport:
+        """Do it.
+
+        Returns:
+            The report; every row read is in exactly one of its counts.
+
+        Raises:
+            asyncio.CancelledError: The task was cancelled; what was in flight has been awaited or is unknown.
+            SourceError: Not even the first rows could be read; nothing was sent.
+        """
+        crew = self.crew
+        if crew.journal is not None:
+            crew.journal.start(crew.control.stop, crew.rejects.sync if crew.rejects is not None else None)
+        self._telling.start()
+        if crew.events is not None:
+            crew.events.run_started()
+        tickers = [asyncio.create_task(self._telling.tick()), asyncio.create_task(watch(self._may_block))]
+        try:
+            for skip in self._passes():
+                await self._pass(skip)
+        except asyncio.CancelledError:
+            stopped_before = crew.control.stopped  # who stops a run twice does not wait for the calls in flight
+            crew.control.stop("cancelled")
+            self._give_back_ahead()
+            await self._drain(patient=not stopped_before)
+            raise
+        finally:
+            for ticker in tickers:
+                ticker.cancel()
+            if self._stopping is not None:
+                self._stopping.cancel()
+            await self._finish()
+        if self._unreadable and not self.report.read and not self._caller.requests:
+            raise SourceError(self._unreadable)
+        return self.report
+
+    def _passes(self) -> Iterator[RowSet | None]:
+        """What each reading of the input leaves out; one reading where rows do not refer to each other."""
+        crew = self.crew
+        if len(crew.levels) < 2 or crew.reopen is None:
+            yield crew.skip
+            return
+        for number, rows in enumerate(crew.levels):
+            if number and not crew.control.stopped:
+                self.source = crew.reopen()
+            skip = RowSet(crew.skip.ranges() if crew.skip else None)
+            for start, stop in minus(RowSet([(0, 1 << 62)]), rows).ranges():
+                skip.add(start, stop)
+            yield skip
+
+    async def _pass(self, skip: RowSet | None) -> None:
+        """Read the input to its end, and bring what was read to its end."""
+        crew = self.crew
+        feed = Feed(self.source, self._tally.read, limit=self.job.limit, skip=skip, threaded=crew.threaded)
+        self._lanes = Lanes(feed, crew.lane) if crew.lane else None
+        try:
+            await self._dispatch(feed)
+            self._give_back_ahead()
+            await self._drain()
+        finally:
+            await feed.close()
+
+    async def _dispatch(self, feed: Feed) -> None:
+        crew, job = self.crew, self.job
+        while not crew.control.stopped:
+            if not await self._place():
+                return
+            taken = False
+            try:
+                chunk = await self._next(feed)
+                if chunk is None:
+                    return
+                if self._lanes is not None and crew.control.reason:  # while it waited for its lane
+                    self._ahead.appendleft(chunk)
+                    break
+                if job.dry_run:
+                    continue
+                taken = True
+                task = asyncio.create_task(self._settle(chunk))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            except (OSError, ValueError) as error:
+                where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+                self._unreadable = f"the input cannot be read any further: {where}{error}"
+                crew.control.stop(self._unreadable)
+            except ZenooError as error:
+                crew.control.stop(error.message)
+            finally:
+                if not taken:
+                    crew.limiter.release()
+        self.report.not_read = True
+
+    async def _next(self, feed: Feed) -> Chunk | None:
+        """The next chunk to send; where a journal is kept, one that it knows to be about to leave.
+
+        A server that takes hundreds of calls a second would have each wait for the disk, so chunks are announced
+        together: as many as go out in a few milliseconds, which is one where calls take as long as Odoo's.
+        """
+        crew, size, most = self.crew, self.crew.sizer.size, self.job.max_chunk_bytes
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._lanes is not None:
+            return await self._lanes.next(size, most)
+        chunk = await feed.next(size, most)
+        if chunk is None or crew.journal is None or crew.plan.asks:
+            return chunk
+        now = time.perf_counter()
+        taken = 1 + min(_MOST_AHEAD, int(_AHEAD_SECONDS * self._announced / max(now - self._announced_at, 1e-6)))
+        self._announced_at, self._announced = now, 0
+        rows = RowSet()
+        add_rows(rows, chunk)
+        self._announced += 1
+        while self._announced < taken and (more := feed.next_at_hand(size, most)) is not None:
+            self._ahead.append(more)
+            add_rows(rows, more)
+            self._announced += 1
+        # Until the journal knows of it, it is among those that have not left.
+        self._ahead.appendleft(chunk)
+        await crew.journal.sent(rows)
+        return self._ahead.popleft()
+
+    async def _place(self) -> bool:
+        """Wait for a place in flight; ``False`` where the run was stopped meanwhile."""
+        crew = self.crew
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(crew.control.wait())
+            self._stopping.add_done_callback(lambda _: self._acquiring and self._acquiring.cancel())
+        self._acquiring = asyncio.create_task(crew.limiter.acquire())
+        try:
+            await self._acquiring
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not crew.control.stopped or (task is not None and task.cancelling()):
+                raise
+        else:
+            if not crew.control.stopped:
+                return True
+            crew.limiter.release()
+        self.report.not_read = True
+        return False
+
+    async def _settle(self, chunk: Chunk) -> None:
+        """One chunk, to its end, whatever happens."""
+        done, plan, refused = RowSet(), self.crew.plan, False
+        started = time.perf_counter()
+
+        def settled(one: Settled) -> None:
+            nonlocal refused
+            refused = refused or any(reject.code == SERVER for reject in one.rejects)
+            add_rows(done, one.chunk)
+            self._tally.settled(one)
+
+        try:
+            pieces = await plan.pieces(chunk, self._caller, settled, self.crew.doubted)
+            if self.crew.journal is not None and (plan.asks or self._lanes is not None):
+                await self._announce(pieces)
+            if not pieces.calls:
+                self._asked(len(chunk), time.perf_counter() - started)
+            for calls, piece in pieces.calls:
+                await Sender(self._caller, calls, settled).settle(piece)
+        except ZenooError as error:
+            self.crew.control.stop(error.message)
+            self._tally.give_back(chunk.without(done), error.message)
+        except asyncio.CancelledError:
+            self._forget(chunk.without(done), "the run was stopped while the call was under way")
+            raise
+        except Exception as error:
+            logger.exception("a chunk could not be settled")
+            self.crew.control.stop(f"internal error: {type(error).__name__}: {error}")
+            self._forget(chunk.without(done), str(error))
+        finally:
+            if self._lanes is not None:
+                self._lanes.done(chunk)
+            if refused:
+                self.crew.sizer.refused(len(chunk))
+            self.crew.limiter.release()
+
+    async def _announce(self, pieces: Pieces) -> None:
+        """Tell the journal what is about to leave, and which of its rows are on the server already."""
+        assert self.crew.journal is not None
+        rows = RowSet()
+        for _, piece in pieces.calls:
+            add_rows(rows, piece)
+        if rows:
+            await self.crew.journal.sent(rows, pieces.known)
+
+    def _give_back_ahead(self) -> None:
+        """Chunks that were announced and did not leave before the run was stopped."""
+        if self._lanes is not None:
+            self._ahead.extend(self._lanes.left())
+        while self._ahead:
+            self._tally.give_back(self._ahead.popleft(), self.crew.control.reason)
+
+    def _forget(self, chunk: Chunk, message: str) -> None:
+        if len(chunk):
+            error = ServerError("zenoo_fast.Stopped", message)
+            self._tally.settled(Settled(chunk, RowState.UNKNOWN, error=error))
+
+    async def _drain(self, *, patient: bool = True) -> None:
+        """Await what is in flight; a stopped run waits for a bounded time only."""
+        grace = GRACE_SECONDS if patient else 0.0
+        while self._tasks:
+            stopped = self.crew.control.stopped
+            await asyncio.wait(self._tasks, timeout=grace if stopped else None)
+            if stopped:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _may_block(self) -> str:
+        """A plugin's transport works in this loop; ours do not block."""
+        transport = type(self.crew.transport)
+        ours = transport.__module__.startswith("zenoo_fast.")
+        return "" if ours else f"the transport {getattr(transport, 'name', transport.__name__)}"
+
+    def _called(self, outcome: Outcome, records: int) -> None:
+        self.crew.limiter.observe(outcome, records)
+        self.crew.sizer.observe(outcome, records)
+        self._telling.called(outcome, records)
+
+    def _asked(self, records: int, seconds: float) -> None:
+        """A chunk that took questions only: they, too, tell how much at once the server does best."""
+        outcome = Outcome(OutcomeKind.COMMITTED, seconds=seconds)
+        self.crew.limiter.observe(outcome, records)
+        self.crew.sizer.observe(outcome, records)
+
+    async def _finish(self) -> None:
+        crew, report = self.crew, self.report
+        report.requests, report.retries = self._caller.requests, self._caller.retries
+        report.seconds += self._telling.seconds
+        await self._tally.close()
+        self._telling.finish()
+        if crew.events is not None:
+            crew.events.run_finished(report)

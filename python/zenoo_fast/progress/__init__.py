@@ -1,0 +1,1 @@
+"""Progress reporters: who is told how a run goes."""

@@ -1,0 +1,1 @@
+"""What turns a path, a list or a stream into chunks."""

@@ -1,0 +1,1 @@
+"""How a call travels: ``json2``, ``jsonrpc``, or a plugin's."""

@@ -1,0 +1,270 @@
+"""What both HTTP transports share: one aiohttp session, bounded answers, and nothing that raises."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from zenoo_fast._core import __version__
+from zenoo_fast.engine.outcome import Outcome, ServerError
+from zenoo_fast.exceptions import ConfigurationError
+from zenoo_fast.transports import classify
+from zenoo_fast.transports.base import Call, Connection, is_rows
+
+logger = logging.getLogger(__name__)
+
+Read = Callable[[int, bytes, float], Outcome | None]
+"""The outcome of an answer: status, body, seconds; ``None`` where it is not Odoo's."""
+
+_LARGE_BODY = 1 << 20
+"""aiohttp wants larger bodies as files."""
+
+_LONGEST_MESSAGE = 20_000
+_LONGEST_DEBUG = 100_000
+"""Characters kept of Odoo's texts; the end of a traceback says most."""
+
+_HEADERS = {"User-Agent": f"zenoo-fast/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+"""With these aiohttp adds none of its own, which costs it more."""
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientConnectionResetError,
+)
+
+
+def to_json(value: Any) -> bytes:
+    """An argument as JSON: rows as they are serialised already, anything else by the standard library.
+
+    Raises:
+        ValueError: It has no JSON form.
+    """
+    if is_rows(value):
+        return b"".join((b"[", value.json(), b"]"))
+    try:
+        return _ENCODER.encode(value).encode()
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def server_error(body: Any, status: int | None) -> ServerError | None:
+    """Odoo's error body (``name message arguments debug``), or ``None`` where it is something else."""
+    if not isinstance(body, dict) or not isinstance(body.get("name"), str):
+        return None
+    arguments = body.get("arguments")
+    message = str(body.get("message") or "").strip()[:_LONGEST_MESSAGE] or body["name"]
+    debug = str(body.get("debug") or "")[-_LONGEST_DEBUG:]
+    return ServerError(body["name"], message, tuple(arguments) if isinstance(arguments, list) else (), status, debug)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The ``Retry-After`` header in seconds, where it is a number or a date; nonsense is passed over."""
+    text = headers.get("Retry-After", "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None  # noqa: PLR0124 - not a number
+
+
+class _Body:
+    """A request's body, which may hold the secret: no repr shows it, that of a traceback's locals neither."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def payload(self) -> bytes | io.BytesIO:
+        """What aiohttp takes."""
+        return self._content if len(self._content) < _LARGE_BODY else io.BytesIO(self._content)
+
+
+class HttpTransport:
+    """A transport over one aiohttp session. Subclasses say where a call goes and how its answer reads.
+
+    Args:
+        connection: Where and as whom.
+    """
+
+    name = "http"
+    content_type = "application/json"
+    """Of requests and answers; an answer of another type did not come from Odoo."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the session. Idempotent.
+
+        Raises:
+            ConfigurationError: The file of the certificate authority cannot be read.
+        """
+        if self._session is None:
+            connection = self.connection
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=ssl_setting(connection), ttl_dns_cache=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=connection.timeout, sock_connect=connection.connect_timeout),
+                headers={**_HEADERS, "Content-Type": self.content_type, **self.headers()},
+            )
+
+    async def close(self) -> None:
+        """Close the session. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def headers(self) -> dict[str, str]:
+        """Headers of every request."""
+        return {"X-Odoo-Database": self.connection.database} if self.connection.database else {}
+
+    def request(self, call: Call) -> tuple[URL, bytes]:
+        """Where the call goes, and its body.
+
+        Raises:
+            ValueError: An argument has no JSON form.
+        """
+        raise NotImplementedError
+
+    def read(self, status: int, body: bytes, seconds: float) -> Outcome | None:
+        """The outcome of an answer of the type `content_type`; ``None`` where it is not Odoo's but some proxy's."""
+        raise NotImplementedError
+
+    async def call(self, call: Call, /) -> Outcome:
+        """Send one call; see `Transport.call`."""
+        return await self._exchange(call, lambda: self.request(call))
+
+    async def _exchange(self, call: Call, make: Callable[[], tuple[URL, bytes]], read: Read | None = None) -> Outcome:
+        """Post one request and read its answer.
+
+        Args:
+            call: For the time allowed and the log.
+            make: Gives the address and the body; `ValueError` where an argument has no JSON form.
+            read: Reads the answer; `read` without.
+        """
+        try:
+            await self.open()
+            url, body = _made(make)
+        except ConfigurationError as error:
+            return classify.exception(error, sent=False, hopeless=True)
+        except ValueError as error:
+            # As the server would refuse a value: whoever sent it finds the record.
+            return classify.odoo_error(ServerError("builtins.ValueError", str(error)))
+        session = self._session
+        assert session is not None
+        timeout = session.timeout
+        if call.timeout is not None:
+            timeout = aiohttp.ClientTimeout(total=call.timeout, sock_connect=self.connection.connect_timeout)
+        started = time.perf_counter()
+        try:
+            async with session.post(url, data=body.payload(), allow_redirects=False, timeout=timeout) as answer:
+                content = await self._bounded(answer)
+                seconds = time.perf_counter() - started
+                if content is None:
+                    answer.close()
+                    return classify.unreadable(
+                        f"the answer is larger than {self.connection.max_answer_bytes} bytes",
+                        answer.status,
+                        seconds=seconds,
+                    )
+                outcome = self._told(answer, content, read or self.read, seconds)
+                logger.debug("%s.%s: %s in %.3f s", call.model, call.method, outcome.kind, seconds)
+                return outcome
+        except _NOT_SENT as error:
+            return self._not_sent(error, time.perf_counter() - started)
+        except aiohttp.InvalidURL as error:
+            return classify.exception(error, sent=False, hopeless=True, message=f"not an URL: {url}")
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            message = f"{self.connection.url}: {_lost(error)}"
+            return classify.exception(error, sent=True, message=message, seconds=time.perf_counter() - started)
+        except asyncio.CancelledError as error:
+            # The frames below this one hold the request and its headers, and so the secret.
+            raise error.with_traceback(None)  # noqa: B904 - the same exception
+
+    def _not_sent(self, error: Exception, seconds: float) -> Outcome:
+        where = self.connection.url
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+            reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+            advice = "; for a private authority give its certificate (ca_file)"
+            message = f"{where}: the TLS connection cannot be trusted or made: {reason}{advice}"
+            return classify.exception(error, sent=False, hopeless=True, message=message, seconds=seconds)
+        reason = getattr(error, "os_error", None) or error
+        detail = str(getattr(reason, "strerror", None) or reason) or type(error).__name__
+        return classify.exception(error, sent=False, message=f"{where} cannot be reached: {detail}", seconds=seconds)
+
+    def _told(self, answer: aiohttp.ClientResponse, content: bytes, read: Read, seconds: float) -> Outcome:
+        """The outcome of an answer that came whole: Odoo's, or that of whatever stands between."""
+        outcome = read(answer.status, content, seconds) if answer.content_type == self.content_type else None
+        if outcome is not None:
+            return outcome
+        wait = retry_after(answer.headers)
+        return classify.http_failure(answer.status, retry_after=wait, body_start=content[:512], seconds=seconds)
+
+    async def _bounded(self, answer: aiohttp.ClientResponse) -> bytes | None:
+        """The body, or ``None`` where it is larger than allowed; no more of it is read then."""
+        limit = self.connection.max_answer_bytes
+        if answer.content_length is not None:
+            return await answer.read() if answer.content_length <= limit else None
+        parts: list[bytes] = []
+        size = 0
+        async for part in answer.content.iter_any():
+            size += len(part)
+            if size > limit:
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _lost(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError | OSError):
+        return f"the connection broke before the answer came ({getattr(error, 'strerror', None) or error})"
+    return f"the answer cannot be read: {error}"
+
+
+def _made(make: Callable[[], tuple[URL, bytes]]) -> tuple[URL, _Body]:
+    url, content = make()
+    return url, _Body(content)
+
+
+_warned: set[str] = set()
+
+
+def ssl_setting(connection: Connection) -> ssl.SSLContext | bool:
+    """Aiohttp's ``ssl`` argument; an unverified connection is warned about once a server.
+
+    Raises:
+        ConfigurationError: The file of the certificate authority cannot be read.
+    """
+    if not connection.url.startswith("https:"):
+        return True
+    if not connection.verify_ssl:
+        if connection.url not in _warned:
+            _warned.add(connection.url)
+            logger.warning("%s: the server's certificate is not verified", connection.url)
+        return False
+    if not connection.ca_file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=connection.ca_file)
+    except OSError as error:  # an SSLError is one
+        what = "not a PEM file of certificates" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+        raise ConfigurationError(f"{connection.ca_file}: {what}") from None

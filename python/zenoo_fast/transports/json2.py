@@ -1,0 +1,70 @@
+"""``POST /json/2/<model>/<method>``: Odoo 19 and later, with an API key, named arguments only."""
+
+from __future__ import annotations
+
+import json
+
+from yarl import URL
+
+from zenoo_fast.engine.outcome import Outcome, OutcomeKind
+from zenoo_fast.transports import classify
+from zenoo_fast.transports.base import Call, Connection, is_rows
+from zenoo_fast.transports.http import HttpTransport, server_error, to_json
+
+
+class Json2Transport(HttpTransport):
+    """Carries calls over ``/json/2``. `Connection.secret` is an API key; no log-in is needed."""
+
+    name = "json2"
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._urls: dict[tuple[str, str], URL] = {}
+
+    def headers(self) -> dict[str, str]:
+        """Adds the bearer token."""
+        return {**super().headers(), "Authorization": f"bearer {self.connection.secret}"}
+
+    def request(self, call: Call) -> tuple[URL, bytes]:
+        """Arguments by name, the context beside them."""
+        arguments = dict(call.arguments)
+        if call.context:
+            arguments["context"] = call.context
+        parts: list[bytes | memoryview] = []
+        for name, value in arguments.items():
+            parts += (b"," if parts else b"{", to_json(name), b":")
+            # Rows are large: they are copied into the body once.
+            parts += (b"[", value.json(), b"]") if is_rows(value) else (to_json(value),)
+        body = b"".join((*parts, b"}")) if parts else b"{}"
+        url = self._urls.get((call.model, call.method))
+        if url is None:
+            url = URL(f"{self.connection.url}/json/2/{call.model}/{call.method}", encoded=True)
+            self._urls[call.model, call.method] = url
+        return url, body
+
+    def read(self, status: int, body: bytes, seconds: float) -> Outcome | None:
+        """The body is the result itself, or Odoo's error."""
+        if status == 200:
+            if not _may_be_json(body):
+                return classify.unreadable("the answer is cut or not JSON", status, seconds=seconds)
+            return Outcome(OutcomeKind.COMMITTED, result=body, seconds=seconds)
+        try:
+            error = server_error(json.loads(body), status)
+        except (ValueError, RecursionError):
+            error = None
+        return None if error is None else classify.odoo_error(error, seconds=seconds)
+
+
+_CLOSING = {ord("["): ord("]"), ord("{"): ord("}"), ord('"'): ord('"')}
+_WORDS = (b"true", b"false", b"null")
+
+
+def _may_be_json(body: bytes) -> bool:
+    """Whether it begins and ends like JSON; whoever decodes it sees the rest."""
+    text = body.strip()
+    if not text:
+        return False
+    closing = _CLOSING.get(text[0])
+    if closing is not None:
+        return len(text) > 1 and text[-1] == closing
+    return text in _WORDS or text.lstrip(b"-")[:1].isdigit()

@@ -67,6 +67,8 @@ class Breaker:
         """Take note of what became of a call."""
         away = outcome.action is Action.RETRY and outcome.kind in {OutcomeKind.NOT_EXECUTED, OutcomeKind.IN_DOUBT}
         self._probing = False
+        if outcome.kind is OutcomeKind.IN_DOUBT and not away:
+            return  # a fault of this side says nothing of the server
         if not away:
             self._failures = 0
             if self._opened_at is not None:

@@ -11,8 +11,8 @@ from zenoo_fast.engine.breaker import Breaker
 from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind, ServerError
 from zenoo_fast.engine.retry import Backoff, RetryBudget
 from zenoo_fast.exceptions import ZenooError
-from zenoo_fast.plugins.registry import reason
 from zenoo_fast.transports.base import Call, Transport
+from zenoo_fast.transports.classify import broken
 
 _LEAST_FITTING = 50
 """Records a call that are not worth going below for good: what is larger is halved again where it must be."""
@@ -140,17 +140,14 @@ class Caller:
 
     async def _carried(self, call: Call) -> Outcome:
         """The transport's outcome; one that breaks its contract leaves the call in doubt, as in a worker process."""
+        name = getattr(self.transport, "name", type(self.transport).__name__)
         try:
             outcome: object = await self.transport.call(call)
         except Exception as error:  # noqa: BLE001 - a plugin's transport may raise anything
-            name, what = f"{type(error).__module__}.{type(error).__qualname__}", f"failed: {reason(error)}"
-        else:
-            if isinstance(outcome, Outcome):
-                return outcome
-            name, what = "builtins.TypeError", f"answered a {type(outcome).__name__}, not an Outcome"
-        transport = getattr(self.transport, "name", type(self.transport).__name__)
-        told = ServerError(name, f"the transport {transport} {what}")
-        return Outcome(OutcomeKind.IN_DOUBT, error=told, action=Action.RETRY)
+            return broken(name, error)
+        if not isinstance(outcome, Outcome):
+            return broken(name, f"answered a {type(outcome).__name__}, not an Outcome")
+        return outcome
 
     async def may_retry(self, outcome: Outcome, attempt: int) -> bool:
         """Wait, and say whether the call may be sent again.

@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from zenoo_fast.engine.channel import Channel, Kind, pack_findings, pack_outcome, unpack_batch, unpack_call
-from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind, ServerError
 from zenoo_fast.exceptions import ZenooError
 from zenoo_fast.plugins.examine import Batch, Examiner, ValidatorError
 from zenoo_fast.plugins.held import watch
 from zenoo_fast.plugins.registry import Entry
 from zenoo_fast.transports.base import Call, Connection, Transport
+from zenoo_fast.transports.classify import broken
 
 
 def resolve(factory: str) -> Callable[..., Transport]:
@@ -122,10 +122,8 @@ class Worker:
             parts = pack_outcome(number, await self._transport.call(call))
             self.channel.send(Kind.OUTCOME, *parts)
         except Exception as error:  # noqa: BLE001 - a plugin's transport may break the contract
-            name = f"{type(error).__module__}.{type(error).__qualname__}"
-            facts = ServerError(name, f"the transport failed: {error}")
-            outcome = Outcome(OutcomeKind.IN_DOUBT, error=facts, action=Action.RETRY)
-            self.channel.send(Kind.OUTCOME, *pack_outcome(number, outcome))
+            name = getattr(self._transport, "name", type(self._transport).__name__)
+            self.channel.send(Kind.OUTCOME, *pack_outcome(number, broken(name, error)))
         await self.channel.writable()
 
 

@@ -150,6 +150,25 @@ def exception(
     return Outcome(kind, error=ServerError(name, text), action=action, seconds=seconds)
 
 
+def broken(transport: str, what: str | Exception) -> Outcome:
+    """The outcome of a call whose transport raised or answered nonsense, which its contract forbids.
+
+    Where the exception is the system's, the connection is at fault, and a server that is away is waited for; any other
+    is a fault of the transport's own, which waiting does not mend.
+
+    Args:
+        transport: Its name.
+        what: What it raised, or did.
+    """
+    name, did, action = "builtins.TypeError", what, Action.NONE
+    if isinstance(what, Exception):
+        name = f"{type(what).__module__}.{type(what).__qualname__}"
+        text = " ".join(str(what).split())[:500]
+        did = f"failed: {type(what).__name__}" + (f": {text}" if text else "")
+        action = Action.RETRY if isinstance(what, OSError) else Action.NONE
+    return Outcome(OutcomeKind.IN_DOUBT, error=ServerError(name, f"the transport {transport} {did}"), action=action)
+
+
 def unreadable(reason: str, status: int | None = None, *, seconds: float = 0.0) -> Outcome:
     """The outcome of a call whose answer came and cannot be used: cut, not JSON, too large, of the wrong shape."""
     error = ServerError(UNREADABLE, reason, status=status)

@@ -328,6 +328,26 @@ async def test_a_transport_that_breaks_its_contract_leaves_its_rows_unknown() ->
     assert "a broken transport" in report.unknown_reason
 
 
+@pytest.mark.parametrize("method", ["search_read", "load"])
+async def test_a_transport_that_always_breaks_its_contract_is_no_outage_to_wait_for(method: str) -> None:
+    """Neither where a plan asks nor where it sends; and what it was is said."""
+
+    class Broken(ScriptedServer):
+        async def call(self, call: Call) -> Outcome:
+            if call.method == method:
+                raise KeyError("no such gateway")
+            return await super().call(call)
+
+    clock = Clock()
+    breaker = Breaker(threshold=2, base=1.0, cap=8.0, clock=clock, sleep=clock.sleep)
+    options = {"policy": policy(clock, outage_seconds=3600.0, breaker=breaker), "idempotent": True, "key": ["name"]}
+    report = await run(Broken(), rows(64), concurrency=1, **options)
+    assert report.created == 0
+    assert {one.code for one in report.rejects} <= {"not_sent"}
+    assert "the transport scripted failed: KeyError: 'no such gateway'" in report.stopped + report.unknown_reason
+    assert clock.now < 3600.0
+
+
 async def test_a_fault_of_our_own_ends_the_run_with_its_rows_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

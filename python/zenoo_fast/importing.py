@@ -43,6 +43,7 @@ IMPORT_CONTEXT: Mapping[str, Any] = {
     "mail_create_nolog": True,
     "mail_create_nosubscribe": True,
     "mail_notrack": True,
+    "mail_post_autofollow_author_skip": True,
 }
 """No tracking messages and followers for every imported record: about twice the throughput."""
 
@@ -99,7 +100,8 @@ async def import_records(
         mode: ``"create"``: every row is a new record. ``"upsert"``: every row has an external id (``id``); the record
             is written where it exists, and made where it does not. ``"sync"``: an upsert that reads what is there
             first, and writes only what differs. ``"update"``, ``"delete"``: rows name their records by ``id`` or by a
-            database id (``.id``). In all but create an empty cell empties the field.
+            database id (``.id``); an update, too, writes only what differs. In all but create an empty cell empties
+            the field.
         chunk_size: Records a call; ``"auto"`` keeps calls near one to two seconds.
         concurrency: Calls at once; ``"auto"`` finds out what the server takes; or a `Limiter` of the caller's own,
             whose places may be handed out for several imports.

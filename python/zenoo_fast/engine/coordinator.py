@@ -6,10 +6,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.caller import Caller
+from zenoo_fast.engine.calls import Calls
+from zenoo_fast.engine.chunks import AnyChunk
 from zenoo_fast.engine.crew import Crew
 from zenoo_fast.engine.feed import BlockSource, Feed
 from zenoo_fast.engine.job import Job
@@ -21,6 +23,7 @@ from zenoo_fast.engine.report import ImportReport
 from zenoo_fast.engine.sender import Sender
 from zenoo_fast.engine.tally import Tally, add_rows
 from zenoo_fast.engine.telling import Telling
+from zenoo_fast.engine.turns import Turns
 from zenoo_fast.exceptions import SourceError, ZenooError
 from zenoo_fast.plugins.held import watch
 
@@ -54,6 +57,7 @@ class Coordinator:
         self._tally = Tally(job, crew, self.report, self._telling.moved)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lanes: Lanes | None = None
+        self._turns = Turns()
         self._ahead: deque[Chunk] = deque()
         self._announced = 0
         self._announced_at = 0.0
@@ -159,7 +163,8 @@ class Coordinator:
         A server that takes hundreds of calls a second would have each wait for the disk, so chunks are announced
         together: as many as go out in a few milliseconds, which is one where calls take as long as Odoo's.
         """
-        crew, size, most = self.crew, self.crew.sizer.size, self.job.max_chunk_bytes
+        crew, most = self.crew, self.job.max_chunk_bytes
+        size = crew.sizer.look_up if crew.plan.looks_up else crew.sizer.size
         if self._ahead:
             return self._ahead.popleft()
         if self._lanes is not None:
@@ -204,23 +209,29 @@ class Coordinator:
 
     async def _settle(self, chunk: Chunk) -> None:
         """One chunk, to its end, whatever happens."""
-        done, plan, refused = RowSet(), self.crew.plan, False
+        done, plan = RowSet(), self.crew.plan
         started = time.perf_counter()
 
         def settled(one: Settled) -> None:
-            nonlocal refused
-            refused = refused or any(reject.code == SERVER for reject in one.rejects)
             add_rows(done, one.chunk)
             self._tally.settled(one)
 
+        names = plan.names(chunk)
+        turn = self._turns.enter(names)
         try:
+            await turn.come()
             pieces = await plan.pieces(chunk, self._caller, settled, self.crew.doubted)
             if self.crew.journal is not None and (plan.asks or self._lanes is not None):
                 await self._announce(pieces)
-            if not pieces.calls:
-                self._asked(len(chunk), time.perf_counter() - started)
-            for calls, piece in pieces.calls:
-                await Sender(self._caller, calls, settled).settle(piece)
+            if plan.looks_up:
+                self.crew.sizer.asked(len(chunk), time.perf_counter() - started)
+            # Rows of one lane, or of one record, go in their order.
+            in_order = self._lanes is not None or (bool(names) and len(names) < len(chunk))
+            await self._send(pieces, settled, in_order=in_order)
+            if plan.looks_up:
+                # What was asked counts as much as what was written.
+                seconds = time.perf_counter() - started
+                self.crew.limiter.observe(Outcome(OutcomeKind.COMMITTED, seconds=seconds), len(chunk))
         except ZenooError as error:
             self.crew.control.stop(error.message)
             self._tally.give_back(chunk.without(done), error.message)
@@ -234,9 +245,68 @@ class Coordinator:
         finally:
             if self._lanes is not None:
                 self._lanes.done(chunk)
-            if refused:
-                self.crew.sizer.refused(len(chunk))
+            self._turns.leave(turn)
             self.crew.limiter.release()
+
+    async def _send(self, pieces: Pieces, settled: Callable[[Settled], None], *, in_order: bool) -> None:
+        """The pieces of one chunk, one call after the other; several at once where there is a place free for them."""
+        crew, waiting = self.crew, deque(pieces.calls)
+        helpers: list[asyncio.Task[None]] = []
+        hoping: asyncio.Task[None] | None = None
+
+        async def work() -> None:
+            nonlocal hoping
+            while waiting:
+                calls, piece = waiting.popleft()
+                if crew.plan.looks_up and len(piece) > crew.sizer.size:
+                    waiting.appendleft((calls, piece.slice(crew.sizer.size, len(piece))))
+                    piece = piece.slice(0, crew.sizer.size)
+                if waiting and hoping is None and not in_order:
+                    hoping = asyncio.create_task(help_out())
+                try:
+                    await self._send_piece(calls, piece, settled)
+                except BaseException:
+                    waiting.clear()
+                    raise
+
+        async def help_out() -> None:
+            nonlocal hoping
+            await crew.limiter.acquire()
+            try:
+                if hoping is not None:
+                    helpers.append(hoping)
+                hoping = None
+                await work()
+            finally:
+                crew.limiter.release()
+
+        try:
+            await work()
+        except asyncio.CancelledError:
+            for helper in helpers:
+                helper.cancel()
+            raise
+        finally:
+            if hoping is not None:
+                hoping.cancel()
+            ends = await asyncio.gather(*helpers, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _send_piece(self, calls: Calls, piece: AnyChunk, settled: Callable[[Settled], None]) -> None:
+        refused = False
+
+        def noticed(one: Settled) -> None:
+            nonlocal refused
+            refused = refused or any(reject.code == SERVER for reject in one.rejects)
+            settled(one)
+
+        try:
+            await Sender(self._caller, calls, noticed).settle(piece)
+        finally:
+            if refused:
+                self.crew.sizer.refused(len(piece))
 
     async def _announce(self, pieces: Pieces) -> None:
         """Tell the journal what is about to leave, and which of its rows are on the server already."""
@@ -264,11 +334,20 @@ class Coordinator:
         grace = GRACE_SECONDS if patient else 0.0
         while self._tasks:
             stopped = self.crew.control.stopped
-            await asyncio.wait(self._tasks, timeout=grace if stopped else None)
+            try:
+                await asyncio.wait(self._tasks, timeout=grace if stopped else None)
+            except asyncio.CancelledError:
+                if stopped:  # who stops a run once more does not wait
+                    await self._cut_off()
+                raise
             if stopped:
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await self._cut_off()
+
+    async def _cut_off(self) -> None:
+        """End what is in flight: its rows are unknown."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _may_block(self) -> str:
         """A plugin's transport works in this loop; ours do not block."""
@@ -277,15 +356,10 @@ class Coordinator:
         return "" if ours else f"the transport {getattr(transport, 'name', transport.__name__)}"
 
     def _called(self, outcome: Outcome, records: int) -> None:
-        self.crew.limiter.observe(outcome, records)
+        if outcome.kind is not OutcomeKind.COMMITTED or not self.crew.plan.looks_up:
+            self.crew.limiter.observe(outcome, records)
         self.crew.sizer.observe(outcome, records)
         self._telling.called(outcome, records)
-
-    def _asked(self, records: int, seconds: float) -> None:
-        """A chunk that took questions only: they, too, tell how much at once the server does best."""
-        outcome = Outcome(OutcomeKind.COMMITTED, seconds=seconds)
-        self.crew.limiter.observe(outcome, records)
-        self.crew.sizer.observe(outcome, records)
 
     async def _finish(self) -> None:
         crew, report = self.crew, self.report

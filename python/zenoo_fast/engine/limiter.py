@@ -145,11 +145,16 @@ class ChunkSizer:
         size: Records, or ``"auto"``.
         low: A call shorter than this many seconds may grow.
         high: A call longer than this shrinks.
+
+    Attributes:
+        size: Records a call that writes.
+        look_up: Records that are looked up together: a question costs the server a twentieth of a write and less.
     """
 
     def __init__(self, size: int | Literal["auto"] = "auto", low: float = 0.5, high: float = 2.0) -> None:
         self.auto = size == "auto"
         self.size = AUTO_CHUNK_START if size == "auto" else size
+        self.look_up = AUTO_CHUNK_MAXIMUM if size == "auto" else size
         self._low = low
         self._high = high
         self._short = 0
@@ -163,6 +168,11 @@ class ChunkSizer:
         """
         if self.auto and records * 2 > self.size:  # calls of before the last shrinking say nothing new
             self._shrink(min(records, self.size))
+
+    def asked(self, records: int, seconds: float) -> None:
+        """Learn from a look-up of so many records, all its calls together."""
+        if self.auto and seconds > self._high and records >= self.look_up:
+            self.look_up = max(AUTO_CHUNK_MINIMUM, self.look_up // 2)
 
     def _shrink(self, records: int) -> None:
         self.size = max(AUTO_CHUNK_MINIMUM, min(self.size, records) // 2)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from zenoo_fast._core import Chunk, RowSet, Schema, revise
-from zenoo_fast.engine.caller import Caller
+from zenoo_fast.engine.caller import Caller, RunStopped
 from zenoo_fast.engine.calls import Calls, CreateCalls, LoadCalls, SaveMultiCalls, UnlinkCalls, WriteCalls
 from zenoo_fast.engine.chunks import AnyChunk, IdentifiedChunk
 from zenoo_fast.engine.outcome import OutcomeKind, Reject, RowState, Settled
+from zenoo_fast.engine.prospects import NO_RIGHT
 from zenoo_fast.engine.references import References
 from zenoo_fast.engine.resolve import known_external_ids
 from zenoo_fast.transports.base import Call
@@ -43,10 +45,16 @@ class Plan(Protocol):
     Attributes:
         idempotent: Sending a row again does no harm.
         asks: It asks the server before it sends.
+        looks_up: It looks up every record, so that rows may need no call: many are looked up together, and what is to
+            be sent for them is cut to the size of a call.
     """
 
     idempotent: bool
     asks: bool
+    looks_up: bool
+
+    def names(self, chunk: Chunk) -> AbstractSet[Any]:
+        """What names the records of the rows; empty where every row is a record of its own."""
 
     async def pieces(self, chunk: Chunk, caller: Caller, settle: OnSettled, doubted: RowSet | None) -> Pieces:
         """What to send; rows that need no call are settled here.
@@ -88,11 +96,17 @@ class CreatePlan:
     """Every row is a new record: one call a chunk."""
 
     idempotent = False
+    looks_up = False
 
     def __init__(self, model: Model, calls: Calls) -> None:
         self._model = model
         self._calls = calls
         self.asks = model.references is not None
+
+    def names(self, chunk: Chunk) -> AbstractSet[Any]:
+        """None."""
+        del chunk
+        return frozenset()
 
     async def pieces(self, chunk: Chunk, caller: Caller, settle: OnSettled, doubted: RowSet | None) -> Pieces:
         """The chunk as it is, or with its keys resolved."""
@@ -112,9 +126,14 @@ class _Keyed:
 
     idempotent = True
     asks = True
+    looks_up = True
 
     def __init__(self, model: Model) -> None:
         self._model = model
+
+    def names(self, chunk: Chunk) -> AbstractSet[Any]:
+        """External ids or database ids."""
+        return frozenset(chunk.ids() or chunk.external_ids() or ())
 
     async def _found(self, chunk: Chunk, caller: Caller) -> list[int | None]:
         """Database id of each row's record, where there is one."""
@@ -157,7 +176,8 @@ class UpsertPlan(_Keyed):
 
     Args:
         model: What is written to.
-        compare: Read what is there first, and write only what differs.
+        compare: Read what is there first, and write only what differs. Where the values may be written and not read,
+            an update that makes no records writes them all.
         insert: New records are made; else their rows are rejected.
     """
 
@@ -170,7 +190,7 @@ class UpsertPlan(_Keyed):
         self._has_save_multi: bool | None = None
 
     async def pieces(self, chunk: Chunk, caller: Caller, settle: OnSettled, doubted: RowSet | None) -> Pieces:
-        """Two calls at most: one for what is new, one for what is there."""
+        """Two kinds of call at most: one for what is new, one for what is there."""
         found = await self._found(chunk, caller)
         if doubted:
             own = [at for at, row in enumerate(chunk.rows()) if found[at] is not None and row in doubted]
@@ -253,11 +273,18 @@ class UpsertPlan(_Keyed):
             values = [values[at] for at in kept]
         await self._add_writes(_with(chunk, values), ids, values, caller, pieces)
 
-    async def _current(self, chunk: Chunk, ids: list[int], caller: Caller) -> list[dict[str, Any]]:
+    async def _current(self, chunk: Chunk, ids: list[int], caller: Caller) -> list[dict[str, Any]] | None:
+        """What the records hold in the columns' fields; ``None`` where an update may not know."""
         fields = [name.partition("/")[0] for name in chunk.fields or () if name not in {"id", ".id"}]
         arguments = {"ids": list(dict.fromkeys(ids)), "fields": fields, "load": ""}
         call = Call(self._model.name, "read", arguments, self._model.context)
-        found: list[dict[str, Any]] = await caller.ask(call, f"records of {self._model.name} cannot be read")
+        try:
+            found: list[dict[str, Any]] = await caller.ask(call, f"records of {self._model.name} cannot be read")
+        except RunStopped as stopped:
+            if self._insert or stopped.error.name != NO_RIGHT:
+                raise
+            self._compare = False
+            return None
         return found
 
     def _without_gone(
@@ -298,6 +325,8 @@ class UpsertPlan(_Keyed):
 
 class DeletePlan(_Keyed):
     """The records of the rows are deleted; a record that is gone already is as wanted."""
+
+    looks_up = False  # all but a record or two have to be deleted
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)

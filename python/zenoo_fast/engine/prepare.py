@@ -163,7 +163,7 @@ def _plan(job: Job, model: Model, *, by_load: bool) -> Plan:
         return CreatePlan(model, create_calls(model, by_load=by_load))
     if job.mode == "delete":
         return DeletePlan(model)
-    return UpsertPlan(model, compare=job.mode == "sync", insert=job.mode != "update")
+    return UpsertPlan(model, compare=job.mode in {"sync", "update"}, insert=job.mode != "update")
 
 
 def _shape(job: Job, columns: Columns) -> str:

@@ -13,7 +13,7 @@ from zenoo_fast.transports.client_object import ClientObjectTransport
 
 _NO_MODEL = frozenset({"odoo.exceptions.UserError", "builtins.AttributeError", "builtins.KeyError"})
 """What old and new servers answer for a model that is not there."""
-_NO_RIGHT = "odoo.exceptions.AccessError"
+NO_RIGHT = "odoo.exceptions.AccessError"
 
 
 async def hopeless(caller: Caller, error: ServerError, model: str, right: str) -> bool:
@@ -29,7 +29,7 @@ async def hopeless(caller: Caller, error: ServerError, model: str, right: str) -
         return False
     if error.name in _NO_MODEL:
         return not await _known(caller, (model, ""), Call(model, "fields_get", {"allfields": ["id"]}))
-    if error.name == _NO_RIGHT:
+    if error.name == NO_RIGHT:
         arguments = {"operation": right, "raise_exception": False}
         return not await _known(caller, (model, right), Call(model, "check_access_rights", arguments))
     return False

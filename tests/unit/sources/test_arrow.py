@@ -185,7 +185,7 @@ async def test_rows_that_refer_to_rows_of_their_table_go_in_after_them() -> None
 
 async def test_an_empty_cell_empties_the_field_in_an_update_and_numbers_may_be_external_ids() -> None:
     server = ScriptedServer()
-    first = pa.table({"id": ["x.1", "x.2"], "name": ["a", "b"], "color": [1, 2], "ref": ["r", "s"]})
+    first = pa.table({"id": ["x.1", "x.2"], "name": ["a", "b"], "color": [1, 2], "ref": ["r", "s"], "type": ["a", "b"]})
     await run(server, first, mode="upsert")
     second = pa.table({"id": ["x.1", "x.2"], "color": pa.array([None, 5]), "ref": ["t", None], "type": pa.nulls(2)})
     report = await run(server, second, mode="update")

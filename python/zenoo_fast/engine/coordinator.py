@@ -6,21 +6,19 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.caller import Caller
-from zenoo_fast.engine.calls import Calls
-from zenoo_fast.engine.chunks import AnyChunk
 from zenoo_fast.engine.crew import Crew
 from zenoo_fast.engine.feed import BlockSource, Feed
 from zenoo_fast.engine.job import Job
 from zenoo_fast.engine.journal_file import minus
 from zenoo_fast.engine.lanes import Lanes
-from zenoo_fast.engine.outcome import SERVER, Outcome, OutcomeKind, RowState, ServerError, Settled
+from zenoo_fast.engine.outcome import Outcome, OutcomeKind, RowState, ServerError, Settled
+from zenoo_fast.engine.piecework import Piecework
 from zenoo_fast.engine.plan import Pieces
 from zenoo_fast.engine.report import ImportReport
-from zenoo_fast.engine.sender import Sender
 from zenoo_fast.engine.tally import Tally, add_rows
 from zenoo_fast.engine.telling import Telling
 from zenoo_fast.engine.turns import Turns
@@ -217,17 +215,19 @@ class Coordinator:
             self._tally.settled(one)
 
         names = plan.names(chunk)
-        turn = self._turns.enter(names)
+        turn = self._turns.enter(names) if names else None
         try:
-            await turn.come()
+            if turn is not None:
+                await turn.come()
             pieces = await plan.pieces(chunk, self._caller, settled, self.crew.doubted)
             if self.crew.journal is not None and (plan.asks or self._lanes is not None):
                 await self._announce(pieces)
             if plan.looks_up:
                 self.crew.sizer.asked(len(chunk), time.perf_counter() - started)
             # Rows of one lane, or of one record, go in their order.
-            in_order = self._lanes is not None or (bool(names) and len(names) < len(chunk))
-            await self._send(pieces, settled, in_order=in_order)
+            in_order = self._lanes is not None or (turn is not None and len(names) < len(chunk))
+            limiter = None if in_order else self.crew.limiter
+            await Piecework(pieces, self._caller, settled, self.crew.sizer, limiter, cut=plan.looks_up).run()
             if plan.looks_up:
                 # What was asked counts as much as what was written.
                 seconds = time.perf_counter() - started
@@ -245,68 +245,9 @@ class Coordinator:
         finally:
             if self._lanes is not None:
                 self._lanes.done(chunk)
-            self._turns.leave(turn)
+            if turn is not None:
+                self._turns.leave(turn)
             self.crew.limiter.release()
-
-    async def _send(self, pieces: Pieces, settled: Callable[[Settled], None], *, in_order: bool) -> None:
-        """The pieces of one chunk, one call after the other; several at once where there is a place free for them."""
-        crew, waiting = self.crew, deque(pieces.calls)
-        helpers: list[asyncio.Task[None]] = []
-        hoping: asyncio.Task[None] | None = None
-
-        async def work() -> None:
-            nonlocal hoping
-            while waiting:
-                calls, piece = waiting.popleft()
-                if crew.plan.looks_up and len(piece) > crew.sizer.size:
-                    waiting.appendleft((calls, piece.slice(crew.sizer.size, len(piece))))
-                    piece = piece.slice(0, crew.sizer.size)
-                if waiting and hoping is None and not in_order:
-                    hoping = asyncio.create_task(help_out())
-                try:
-                    await self._send_piece(calls, piece, settled)
-                except BaseException:
-                    waiting.clear()
-                    raise
-
-        async def help_out() -> None:
-            nonlocal hoping
-            await crew.limiter.acquire()
-            try:
-                if hoping is not None:
-                    helpers.append(hoping)
-                hoping = None
-                await work()
-            finally:
-                crew.limiter.release()
-
-        try:
-            await work()
-        except asyncio.CancelledError:
-            for helper in helpers:
-                helper.cancel()
-            raise
-        finally:
-            if hoping is not None:
-                hoping.cancel()
-            ends = await asyncio.gather(*helpers, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-
-    async def _send_piece(self, calls: Calls, piece: AnyChunk, settled: Callable[[Settled], None]) -> None:
-        refused = False
-
-        def noticed(one: Settled) -> None:
-            nonlocal refused
-            refused = refused or any(reject.code == SERVER for reject in one.rejects)
-            settled(one)
-
-        try:
-            await Sender(self._caller, calls, noticed).settle(piece)
-        finally:
-            if refused:
-                self.crew.sizer.refused(len(piece))
 
     async def _announce(self, pieces: Pieces) -> None:
         """Tell the journal what is about to leave, and which of its rows are on the server already."""

@@ -1,0 +1,106 @@
+"""Sends what one chunk has become: one call after the other, or several at once where there are places free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from zenoo_fast.engine.caller import Caller
+from zenoo_fast.engine.calls import Calls
+from zenoo_fast.engine.chunks import AnyChunk
+from zenoo_fast.engine.limiter import ChunkSizer, Limiter
+from zenoo_fast.engine.outcome import SERVER, Settled
+from zenoo_fast.engine.plan import Pieces
+from zenoo_fast.engine.sender import Sender
+
+
+class Piecework:
+    """The pieces of one chunk, which has a place in flight already.
+
+    Args:
+        pieces: What to send.
+        caller: Sends the calls.
+        settled: Told of every settled slice, as it happens.
+        sizer: Told where a piece held bad rows.
+        limiter: Where further places are taken; ``None``: the pieces go one after the other, in their order.
+        cut: A call carries as many rows as `sizer` says; else a piece is a call.
+    """
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        caller: Caller,
+        settled: Callable[[Settled], None],
+        sizer: ChunkSizer,
+        limiter: Limiter | None,
+        *,
+        cut: bool,
+    ) -> None:
+        self._waiting = deque(pieces.calls)
+        self._caller = caller
+        self._settled = settled
+        self._sizer = sizer
+        self._limiter = limiter
+        self._cut = cut
+        self._helpers: list[asyncio.Task[None]] = []
+        self._hoping: asyncio.Task[None] | None = None
+        """A helper that waits for a place."""
+
+    async def run(self) -> None:
+        """Send all of them.
+
+        Raises:
+            RunStopped: No record can succeed; what is in flight has come to its end.
+        """
+        try:
+            await self._work()
+        except asyncio.CancelledError:
+            for helper in self._helpers:
+                helper.cancel()
+            raise
+        finally:
+            if self._hoping is not None:
+                self._hoping.cancel()
+            ends = await asyncio.gather(*self._helpers, return_exceptions=True) if self._helpers else ()
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _work(self) -> None:
+        while self._waiting:
+            calls, piece = self._waiting.popleft()
+            if self._cut and len(piece) > self._sizer.size:
+                self._waiting.appendleft((calls, piece.slice(self._sizer.size, len(piece))))
+                piece = piece.slice(0, self._sizer.size)
+            if self._waiting and self._hoping is None and self._limiter is not None:
+                self._hoping = asyncio.create_task(self._help(self._limiter))
+            try:
+                await self._send(calls, piece)
+            except BaseException:
+                self._waiting.clear()
+                raise
+
+    async def _help(self, limiter: Limiter) -> None:
+        await limiter.acquire()
+        try:
+            if self._hoping is not None:
+                self._helpers.append(self._hoping)
+            self._hoping = None
+            await self._work()
+        finally:
+            limiter.release()
+
+    async def _send(self, calls: Calls, piece: AnyChunk) -> None:
+        refused = False
+
+        def settled(one: Settled) -> None:
+            nonlocal refused
+            refused = refused or any(reject.code == SERVER for reject in one.rejects)
+            self._settled(one)
+
+        try:
+            await Sender(self._caller, calls, settled).settle(piece)
+        finally:
+            if refused:
+                self._sizer.refused(len(piece))

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.caller import Caller
@@ -17,7 +18,7 @@ from zenoo_fast.engine.journal_file import minus
 from zenoo_fast.engine.lanes import Lanes
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind, RowState, ServerError, Settled
 from zenoo_fast.engine.piecework import Piecework
-from zenoo_fast.engine.plan import Pieces
+from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.report import ImportReport
 from zenoo_fast.engine.tally import Tally, add_rows
 from zenoo_fast.engine.telling import Telling
@@ -207,31 +208,18 @@ class Coordinator:
 
     async def _settle(self, chunk: Chunk) -> None:
         """One chunk, to its end, whatever happens."""
-        done, plan = RowSet(), self.crew.plan
-        started = time.perf_counter()
+        done = RowSet()
 
         def settled(one: Settled) -> None:
             add_rows(done, one.chunk)
             self._tally.settled(one)
 
-        names = plan.names(chunk)
-        turn = self._turns.enter(names) if names else None
+        names = self.crew.plan.names(chunk)
+        # Rows of one lane, or of one record, go in their order.
+        in_order = self._lanes is not None or (bool(names) and len(names) < len(chunk))
         try:
-            if turn is not None:
-                await turn.come()
-            pieces = await plan.pieces(chunk, self._caller, settled, self.crew.doubted)
-            if self.crew.journal is not None and (plan.asks or self._lanes is not None):
-                await self._announce(pieces)
-            if plan.looks_up:
-                self.crew.sizer.asked(len(chunk), time.perf_counter() - started)
-            # Rows of one lane, or of one record, go in their order.
-            in_order = self._lanes is not None or (turn is not None and len(names) < len(chunk))
-            limiter = None if in_order else self.crew.limiter
-            await Piecework(pieces, self._caller, settled, self.crew.sizer, limiter, cut=plan.looks_up).run()
-            if plan.looks_up:
-                # What was asked counts as much as what was written.
-                seconds = time.perf_counter() - started
-                self.crew.limiter.observe(Outcome(OutcomeKind.COMMITTED, seconds=seconds), len(chunk))
+            async with self._turns.turn(names) if names else nullcontext():
+                await self._bring_in(chunk, settled, in_order=in_order)
         except ZenooError as error:
             self.crew.control.stop(error.message)
             self._tally.give_back(chunk.without(done), error.message)
@@ -245,9 +233,22 @@ class Coordinator:
         finally:
             if self._lanes is not None:
                 self._lanes.done(chunk)
-            if turn is not None:
-                self._turns.leave(turn)
             self.crew.limiter.release()
+
+    async def _bring_in(self, chunk: Chunk, settled: OnSettled, *, in_order: bool) -> None:
+        """Find out what to send for a chunk, and send it."""
+        crew, plan, started = self.crew, self.crew.plan, time.perf_counter()
+        pieces = await plan.pieces(chunk, self._caller, settled, crew.doubted)
+        if crew.journal is not None and (plan.asks or self._lanes is not None):
+            await self._announce(pieces)
+        if plan.looks_up:
+            crew.sizer.asked(len(chunk), time.perf_counter() - started)
+        limiter = None if in_order else crew.limiter
+        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut=plan.looks_up).run()
+        if plan.looks_up:
+            # What was asked counts as much as what was written.
+            seconds = time.perf_counter() - started
+            crew.limiter.observe(Outcome(OutcomeKind.COMMITTED, seconds=seconds), len(chunk))
 
     async def _announce(self, pieces: Pieces) -> None:
         """Tell the journal what is about to leave, and which of its rows are on the server already."""

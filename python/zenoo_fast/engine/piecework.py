@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from zenoo_fast.engine.caller import Caller
 from zenoo_fast.engine.calls import Calls
 from zenoo_fast.engine.chunks import AnyChunk
 from zenoo_fast.engine.limiter import ChunkSizer, Limiter
 from zenoo_fast.engine.outcome import SERVER, Settled
-from zenoo_fast.engine.plan import Pieces
+from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.sender import Sender
 
 
@@ -31,7 +30,7 @@ class Piecework:
         self,
         pieces: Pieces,
         caller: Caller,
-        settled: Callable[[Settled], None],
+        settled: OnSettled,
         sizer: ChunkSizer,
         limiter: Limiter | None,
         *,

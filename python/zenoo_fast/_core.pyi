@@ -11,6 +11,7 @@ __all__ = [
     "Chunk",
     "CsvSource",
     "IdMap",
+    "Ids",
     "Layout",
     "Levels",
     "Memory",
@@ -342,7 +343,7 @@ class IdMap:
     """Row number -> database id, kept as runs: consecutive rows with consecutive ids cost nothing more."""
 
     def __new__(cls) -> IdMap: ...
-    def put(self, rows: Chunk | Sequence[int], ids: Sequence[int], /) -> None:
+    def put(self, rows: Chunk | Sequence[int], ids: Sequence[int] | Ids, /) -> None:
         """Set the ids of these rows. Raises ValueError where the lengths differ or an id is not a positive int."""
     def get(self, row: int, /) -> int | None: ...
     def __getitem__(self, row: int, /) -> int: ...
@@ -359,7 +360,15 @@ class IdMap:
 def are_ids(values: list[Any], /) -> bool:
     """Every one is a whole number from 1 on, and no boolean."""
 
-def parse_ids(json: bytes, /) -> list[int] | None:
+@final
+class Ids:
+    """Database ids of an answer, in its order; they become numbers of Python's where somebody looks at them."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+
+def parse_ids(json: bytes, /) -> Ids | None:
     """The database ids that the JSON is an array of; ``None`` where it is anything else."""
 
 def file_digest(path: str, /) -> tuple[int, str]:

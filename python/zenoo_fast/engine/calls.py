@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from zenoo_fast._core import are_ids
+from zenoo_fast._core import Ids, are_ids
 from zenoo_fast.engine.chunks import AnyChunk
 from zenoo_fast.engine.outcome import Action, RowState, ServerError
 from zenoo_fast.transports.base import Call
@@ -28,7 +28,7 @@ class Reading:
     """
 
     state: RowState | None
-    ids: Sequence[int] | None = None
+    ids: Sequence[int] | Ids | None = None
     named: Mapping[int, tuple[str | None, str]] = field(default_factory=dict)
     error: ServerError | None = None
     transient: bool = False
@@ -42,9 +42,11 @@ class Calls(Protocol):
         idempotent: Sending a call again does no harm.
         missing_is_done: A record that is gone is what the call wants.
         right: The access right that it takes.
+        answers_ids: An answer that went well is an array of ids; `read` takes `Ids`, too.
     """
 
     model: str
+    answers_ids: bool
     right: str
     idempotent: bool
     missing_is_done: bool
@@ -60,9 +62,11 @@ class Calls(Protocol):
         """
 
 
-def _ids(value: Any, count: int) -> list[int]:
+def _ids(value: Any, count: int) -> list[int] | Ids:
+    if isinstance(value, Ids) and len(value) == count:
+        return value
     if not isinstance(value, list) or len(value) != count:
-        found = f"{len(value)} ids" if isinstance(value, list) else type(value).__name__
+        found = f"{len(value)} ids" if isinstance(value, list | Ids) else type(value).__name__
         raise ValueError(f"{found} for {count} records")
     if not are_ids(value):
         wrong = next(one for one in value if not are_ids([one]))
@@ -76,6 +80,7 @@ class CreateCalls:
     idempotent = False
     right = "create"
     missing_is_done = False
+    answers_ids = True
 
     def __init__(self, model: str, context: Context = None) -> None:
         self.model = model
@@ -102,6 +107,7 @@ class LoadCalls:
 
     right = "create"
     missing_is_done = False
+    answers_ids = False
 
     def __init__(
         self, model: str, context: Context = None, *, insert_only: bool = False, idempotent: bool = True
@@ -158,6 +164,7 @@ class SaveMultiCalls:
     idempotent = True
     right = "write"
     missing_is_done = False
+    answers_ids = False
 
     def __init__(self, model: str, context: Context = None) -> None:
         self.model = model
@@ -181,6 +188,7 @@ class WriteCalls:
     idempotent = True
     right = "write"
     missing_is_done = False
+    answers_ids = False
 
     def __init__(self, model: str, vals: Mapping[str, Any], context: Context = None) -> None:
         self.model = model
@@ -204,6 +212,7 @@ class UnlinkCalls:
     idempotent = True
     right = "unlink"
     missing_is_done = True
+    answers_ids = False
 
     def __init__(self, model: str, context: Context = None) -> None:
         self.model = model

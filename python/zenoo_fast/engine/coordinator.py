@@ -62,7 +62,7 @@ class Coordinator:
         self._announced_at = 0.0
         self._unreadable = ""
         self._stopping: asyncio.Task[None] | None = None
-        self._acquiring: asyncio.Task[None] | None = None
+        self._acquiring: asyncio.Future[None] | None = None
 
     async def run(self) -> ImportReport:
         """Do it.
@@ -192,9 +192,8 @@ class Coordinator:
         if self._stopping is None:
             self._stopping = asyncio.create_task(crew.control.wait())
             self._stopping.add_done_callback(lambda _: self._acquiring and self._acquiring.cancel())
-        self._acquiring = asyncio.create_task(crew.limiter.acquire())
         try:
-            await self._acquiring
+            await crew.limiter.acquire(self._waits)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not crew.control.stopped or (task is not None and task.cancelling()):
@@ -205,6 +204,9 @@ class Coordinator:
             crew.limiter.release()
         self.report.not_read = True
         return False
+
+    def _waits(self, acquiring: asyncio.Future[None]) -> None:
+        self._acquiring = acquiring
 
     async def _settle(self, chunk: Chunk) -> None:
         """One chunk, to its end, whatever happens."""
@@ -243,7 +245,7 @@ class Coordinator:
             await self._announce(pieces)
         if plan.looks_up:
             crew.sizer.asked(len(chunk), time.perf_counter() - started)
-        limiter = None if in_order else crew.limiter
+        limiter = None if in_order or not crew.limiter.spare else crew.limiter
         await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut=plan.looks_up).run()
         if plan.looks_up:
             # What was asked counts as much as what was written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal
 
 from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind
@@ -33,6 +34,9 @@ class Limiter:
         maximum: Bound of ``"auto"``.
     """
 
+    spare = True
+    """Whoever gives up waiting for a place costs nothing, so one may be waited for that is not needed in the end."""
+
     def __init__(self, limit: int | Literal["auto"] = "auto", maximum: int = AUTO_CONCURRENCY_MAXIMUM) -> None:
         self.auto = limit == "auto"
         self.maximum = maximum if limit == "auto" else limit
@@ -61,11 +65,17 @@ class Limiter:
         self._round_full = self._round_full or self.in_flight >= self.limit
         return True
 
-    async def acquire(self) -> None:
-        """Wait for a place."""
+    async def acquire(self, on_wait: Callable[[asyncio.Future[None]], None] | None = None) -> None:
+        """Wait for a place.
+
+        Args:
+            on_wait: Told of what is waited for: who cancels it ends the wait, as cancelling the task would.
+        """
         while not self.try_acquire():
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            if on_wait is not None:
+                on_wait(waiter)
             try:
                 await waiter
             except BaseException:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zenoo_fast._core import parse_ids
+from zenoo_fast._core import Ids, parse_ids
 
 if TYPE_CHECKING:
     from zenoo_fast.engine.chunks import AnyChunk
@@ -90,16 +90,19 @@ class Outcome:
         if isinstance(self.result, (bytes, bytearray, memoryview)):
             import json
 
-            body = bytes(self.result)
-            # The commonest answer by far; Rust reads it several times as fast.
-            ids = parse_ids(body) if body.startswith(b"[") else None
+            ids = self.ids()
             if ids is not None:
-                return ids
+                return list(ids)
             try:
-                return json.loads(body)
+                return json.loads(bytes(self.result))
             except RecursionError:
                 raise ValueError("the answer is nested too deeply") from None
         return self.result
+
+    def ids(self) -> Ids | None:
+        """The database ids that the result's bytes are an array of; ``None`` where it is anything else."""
+        result = self.result
+        return parse_ids(bytes(result)) if isinstance(result, (bytes, bytearray, memoryview)) else None
 
 
 SERVER = "server"
@@ -150,6 +153,6 @@ class Settled:
 
     chunk: AnyChunk
     state: RowState
-    ids: Sequence[int] | None = None
+    ids: Sequence[int] | Ids | None = None
     rejects: Sequence[Reject] = ()
     error: ServerError | None = None

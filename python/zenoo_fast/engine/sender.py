@@ -217,7 +217,8 @@ class Sender:
         if outcome.kind is not OutcomeKind.COMMITTED:
             return outcome
         try:
-            reading = self.calls.read(outcome.value(), piece)
+            value = outcome.ids() if self.calls.answers_ids else None
+            reading = self.calls.read(outcome.value() if value is None else value, piece)
         except (ValueError, RecursionError) as reason:
             return unreadable(f"the server's answer makes no sense: {reason}", seconds=outcome.seconds)
         if reading.state is not None:

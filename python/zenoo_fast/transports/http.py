@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import logging
@@ -46,13 +47,11 @@ _NOT_SENT = (
 
 
 def to_json(value: Any) -> bytes:
-    """An argument as JSON: rows as they are serialised already, anything else by the standard library.
+    """A value as JSON, by the standard library.
 
     Raises:
         ValueError: It has no JSON form.
     """
-    if is_rows(value):
-        return b"".join((b"[", value.json(), b"]"))
     try:
         return _ENCODER.encode(value).encode()
     except (TypeError, RecursionError, UnicodeEncodeError) as error:
@@ -82,6 +81,40 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None  # noqa: PLR0124 - not a number
 
 
+@functools.lru_cache(4096)
+def name_json(name: str) -> bytes:
+    """The name of a model, a method or an argument as JSON."""
+    return to_json(name)
+
+
+def argument_parts(value: Any) -> tuple[bytes | memoryview, ...]:
+    """An argument's JSON in parts, for a body that is joined once: rows are large.
+
+    Raises:
+        ValueError: It has no JSON form.
+    """
+    return (b"[", value.json(), b"]") if is_rows(value) else (to_json(value),)
+
+
+class ContextJson:
+    """The JSON of contexts: call after call has the same one."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Mapping[str, Any] | None, dict[str, Any], bytes] = (None, {}, b"")
+
+    def __call__(self, context: Mapping[str, Any]) -> bytes:
+        """It.
+
+        Raises:
+            ValueError: It has none.
+        """
+        last, held, text = self._last
+        if context is not last or context != held:  # its owner may have changed it
+            text = to_json(context)
+            self._last = context, dict(context), text
+        return text
+
+
 class _Body:
     """A request's body, which may hold the secret: no repr shows it, that of a traceback's locals neither."""
 
@@ -108,6 +141,7 @@ class HttpTransport:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._context_json = ContextJson()
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:

@@ -8,8 +8,8 @@ from yarl import URL
 
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
-from zenoo_fast.transports.base import Call, Connection, is_rows
-from zenoo_fast.transports.http import HttpTransport, server_error, to_json
+from zenoo_fast.transports.base import Call, Connection
+from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error
 
 
 class Json2Transport(HttpTransport):
@@ -27,14 +27,11 @@ class Json2Transport(HttpTransport):
 
     def request(self, call: Call) -> tuple[URL, bytes]:
         """Arguments by name, the context beside them."""
-        arguments = dict(call.arguments)
-        if call.context:
-            arguments["context"] = call.context
         parts: list[bytes | memoryview] = []
-        for name, value in arguments.items():
-            parts += (b"," if parts else b"{", to_json(name), b":")
-            # Rows are large: they are copied into the body once.
-            parts += (b"[", value.json(), b"]") if is_rows(value) else (to_json(value),)
+        for name, value in call.arguments.items():
+            parts += (b"," if parts else b"{", name_json(name), b":", *argument_parts(value))
+        if call.context:
+            parts += (b"," if parts else b"{", b'"context":', self._context_json(call.context))
         body = b"".join((*parts, b"}")) if parts else b"{}"
         url = self._urls.get((call.model, call.method))
         if url is None:

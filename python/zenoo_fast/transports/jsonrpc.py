@@ -12,7 +12,7 @@ from yarl import URL
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, server_error, to_json
+from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error, to_json
 
 
 class JsonRpcTransport(HttpTransport):
@@ -44,11 +44,15 @@ class JsonRpcTransport(HttpTransport):
         return await self._exchange(call, lambda: self._request(call, named, number), _Reply(number))
 
     def _request(self, call: Call, named: Mapping[str, Any], number: int) -> tuple[URL, bytes]:
-        positional = b",".join(to_json(value) for value in call.arguments.values())
-        keywords = to_json({**named, "context": call.context} if call.context else dict(named))
-        names = b"%b,%b" % (to_json(call.model), to_json(call.method))
-        arguments = b"%b,%b,[%b],%b]" % (self._head, names, positional, keywords)
-        return self._url, _envelope(number, b"object", b"execute_kw", arguments)
+        parts: list[bytes | memoryview] = []
+        for value in call.arguments.values():
+            parts += (b"," if parts else b"", *argument_parts(value))
+        if named:
+            keywords = to_json({**named, "context": call.context} if call.context else dict(named))
+        else:
+            keywords = b'{"context":%b}' % self._context_json(call.context) if call.context else b"{}"
+        before = b"%b,%b,%b,[" % (self._head, name_json(call.model), name_json(call.method))
+        return self._url, _envelope(number, b"object", b"execute_kw", before, *parts, b"],", keywords, b"]")
 
     async def common(self, method: str, arguments: list[Any], /) -> Outcome:
         """A call of the service ``common`` (``version``, ``login``), for which nobody need be logged in."""
@@ -62,13 +66,10 @@ def _common(url: URL, number: int, method: str, arguments: list[Any]) -> Callabl
     return lambda: (url, _envelope(number, b"common", method.encode(), to_json(arguments)))
 
 
-def _envelope(number: int, service: bytes, method: bytes, arguments: bytes) -> bytes:
-    return b'{"jsonrpc":"2.0","method":"call","id":%d,"params":{"service":"%b","method":"%b","args":%b}}' % (
-        number,
-        service,
-        method,
-        arguments,
-    )
+def _envelope(number: int, service: bytes, method: bytes, *arguments: bytes | memoryview) -> bytes:
+    """A request; its arguments' JSON may come in parts, which are copied once."""
+    head = b'{"jsonrpc":"2.0","method":"call","id":%d,"params":{"service":"%b","method":"%b","args":'
+    return b"".join((head % (number, service, method), *arguments, b"}}"))
 
 
 class _Reply:

@@ -343,8 +343,38 @@ pub fn is_valid(text: &str) -> bool {
 
 /// The array of database ids that the bytes are; `None` where they are anything else.
 pub fn ids(text: &[u8]) -> Option<Vec<i64>> {
+    // Most answers are of this form, which takes a third of the time.
+    if let Some(ids) = plain_ids(text) {
+        return Some(ids);
+    }
     let ids: Vec<i64> = serde_json::from_slice(text).ok()?;
     ids.iter().all(|&id| id > 0).then_some(ids)
+}
+
+/// The same for an array without anything but digits, commas and the spaces that Python's encoder puts behind them.
+fn plain_ids(text: &[u8]) -> Option<Vec<i64>> {
+    let inner = text.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    let mut ids = Vec::with_capacity(inner.len() / 4 + 1);
+    let mut id = 0i64;
+    let mut digits = 0;
+    for (at, &byte) in inner.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' if digits < 18 && (digits > 0 || byte != b'0') => {
+                id = id * 10 + i64::from(byte - b'0');
+                digits += 1;
+            }
+            b',' if digits > 0 => {
+                ids.push(id);
+                (id, digits) = (0, 0);
+            }
+            b' ' if at > 0 && inner[at - 1] == b',' => {}
+            _ => return None,
+        }
+    }
+    (digits > 0).then(|| {
+        ids.push(id);
+        ids
+    })
 }
 
 #[cfg(test)]
@@ -353,9 +383,21 @@ mod tests {
 
     #[test]
     fn only_an_array_of_ids_is_one() {
-        assert_eq!(ids(b" [1, 23,4]"), Some(vec![1, 23, 4]));
+        for good in ["[1, 23,4]", " [1, 23,4]", "[1,23,4]", "[1 ,23,  4 ]\n"] {
+            assert_eq!(ids(good.as_bytes()), Some(vec![1, 23, 4]), "{good}");
+        }
+        assert_eq!(ids(b"[]"), Some(vec![]));
+        assert_eq!(
+            ids(b"[1,9223372036854775807]"),
+            Some(vec![1, 9_223_372_036_854_775_807])
+        );
         for other in [
             "[0]",
+            "[1, 0]",
+            "[01]",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
             "[-1]",
             "[1.0]",
             "[true]",

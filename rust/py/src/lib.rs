@@ -35,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::revise::revise;
     #[pymodule_export]
-    use super::rows::{PyIdMap, PyRowSet, are_ids, parse_ids};
+    use super::rows::{PyIdMap, PyIds, PyRowSet, are_ids, parse_ids};
     #[pymodule_export]
     use super::schema::PySchema;
     #[pymodule_export]

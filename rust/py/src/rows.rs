@@ -1,17 +1,37 @@
 //! `RowSet` and `IdMap`.
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt, PyList};
+use pyo3::types::{PyBytes, PyInt, PyIterator, PyList};
 use zenoo_fast_core::idmap::IdMap;
 use zenoo_fast_core::rowset::RowSet;
 
 use crate::chunk::PyChunk;
 
+/// Database ids that nobody may ever look at: they become Python's numbers when somebody does.
+#[pyclass(name = "Ids", module = "zenoo_fast._core", frozen, sequence)]
+pub struct PyIds(Vec<i64>);
+
+#[pymethods]
+impl PyIds {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __getitem__(&self, index: usize) -> PyResult<i64> {
+        let found = self.0.get(index).copied();
+        found.ok_or_else(|| PyIndexError::new_err("there are no more ids"))
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, &self.0)?.try_iter()
+    }
+}
+
 /// The ids that an answer's JSON is an array of; `None` where it is anything else.
 #[pyfunction]
 #[pyo3(signature = (json, /))]
-pub fn parse_ids(json: &[u8]) -> Option<Vec<i64>> {
-    zenoo_fast_core::json::ids(json)
+pub fn parse_ids(json: &[u8]) -> Option<PyIds> {
+    zenoo_fast_core::json::ids(json).map(PyIds)
 }
 
 /// Every one is a whole number from 1 on, and no boolean.
@@ -99,7 +119,15 @@ impl PyIdMap {
     }
 
     #[pyo3(signature = (rows, ids, /))]
-    fn put(&mut self, rows: &Bound<'_, PyAny>, ids: Vec<i64>) -> PyResult<()> {
+    fn put(&mut self, rows: &Bound<'_, PyAny>, ids: &Bound<'_, PyAny>) -> PyResult<()> {
+        let given: Vec<i64>;
+        let parsed = ids.cast::<PyIds>().ok();
+        let ids: &[i64] = if let Some(parsed) = &parsed {
+            &parsed.get().0
+        } else {
+            given = ids.extract()?;
+            &given
+        };
         let own: Vec<u64>;
         let chunk = rows.cast::<PyChunk>().ok();
         let rows: &[u64] = if let Some(chunk) = &chunk {
@@ -118,7 +146,7 @@ impl PyIdMap {
         if let Some(bad) = ids.iter().find(|&&id| id <= 0) {
             return Err(PyValueError::new_err(format!("{bad} is not a database id")));
         }
-        self.0.put(rows.iter().copied().zip(ids));
+        self.0.put(rows.iter().copied().zip(ids.iter().copied()));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -59,6 +59,8 @@ class ClusterLimiter(Limiter):
         control: Stops the import where there are no more.
     """
 
+    spare = False
+
     def __init__(self, office: Office, control: Control) -> None:
         super().__init__(1)
         self._office = office
@@ -94,8 +96,14 @@ class ClusterLimiter(Limiter):
         """There is none to be had without asking."""
         return False
 
-    async def acquire(self) -> None:
+    async def acquire(self, on_wait: Callable[[asyncio.Future[None]], None] | None = None) -> None:
         """Wait for a place. One that is refused stops the import, and never comes."""
+        asked = asyncio.ensure_future(self._acquire())
+        if on_wait is not None:
+            on_wait(asked)
+        await asked
+
+    async def _acquire(self) -> None:
         refused = ""
         try:
             lease = await self._office.acquire()

@@ -47,7 +47,8 @@ class Partners:
             file = write_csv(folder / "partners.csv", [".id", *self._header], lines)
             server.tidy()
             measured = execute(command(file), rows, folder)
-            found = server.digest(self._prefix, self._header, f"id <= {self._ids[rows - 1]}")
+            # Calls at once made them, so that the first rows need not have the lowest ids.
+            found = server.digest(self._prefix, self._header, f"id in ({','.join(map(str, self._ids[:rows]))})")
             if not measured.problem and found != digest(line[1:] for line in lines):
                 measured.problem = "values differ from the file's"
             return measured

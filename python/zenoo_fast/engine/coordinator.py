@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 16
+LEAST_SHARE = 100
+"""Rows that are not worth sharing out."""
 GRACE_SECONDS = 30.0
 """How long calls in flight are awaited when a run is stopped."""
 
@@ -163,12 +165,11 @@ class Coordinator:
         together: as many as go out in a few milliseconds, which is one where calls take as long as Odoo's.
         """
         crew, most = self.crew, self.job.max_chunk_bytes
-        size = crew.sizer.look_up if crew.plan.looks_up else crew.sizer.size
         if self._ahead:
             return self._ahead.popleft()
         if self._lanes is not None:
-            return await self._lanes.next(size, most)
-        chunk = await feed.next(size, most)
+            return await self._lanes.next(self._rows(None), most)
+        chunk = await feed.next(self._rows(feed.left), most)
         if chunk is None or crew.journal is None or crew.plan.asks:
             return chunk
         now = time.perf_counter()
@@ -177,7 +178,7 @@ class Coordinator:
         rows = RowSet()
         add_rows(rows, chunk)
         self._announced += 1
-        while self._announced < taken and (more := feed.next_at_hand(size, most)) is not None:
+        while self._announced < taken and (more := feed.next_at_hand(self._rows(feed.left), most)) is not None:
             self._ahead.append(more)
             add_rows(rows, more)
             self._announced += 1
@@ -185,6 +186,18 @@ class Coordinator:
         self._ahead.appendleft(chunk)
         await crew.journal.sent(rows)
         return self._ahead.popleft()
+
+    def _rows(self, left: int | None) -> int:
+        """Rows of the next chunk; near the end of the input they are shared out, so that the last calls end together.
+
+        Args:
+            left: Rows of the input that are left, where that is known.
+        """
+        sizer = self.crew.sizer
+        size = sizer.look_up if self.crew.plan.looks_up else sizer.size
+        if left is None or not sizer.auto:
+            return size
+        return min(size, max(LEAST_SHARE, -(-left // self.crew.limiter.limit)))
 
     async def _place(self) -> bool:
         """Wait for a place in flight; ``False`` where the run was stopped meanwhile."""

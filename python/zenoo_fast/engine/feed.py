@@ -60,6 +60,8 @@ class Feed:
         self._source = source
         self._on_read = on_read
         self._left = limit
+        total: int | None = getattr(source, "total", None)
+        self._unread = total if total is None or limit is None else min(total, limit)
         self._skip = skip
         self._executor = ThreadPoolExecutor(1, "zenoo-fast-reader") if threaded else None
         self._reads_ahead = threaded or getattr(source, "elsewhere", False)
@@ -87,6 +89,24 @@ class Feed:
             if not len(block.chunk):
                 self._tell(0, None)
         return found
+
+    @property
+    def left(self) -> int | None:
+        """Rows that are left; ``None`` where nobody knows yet."""
+        if self._chunk is None:
+            return None
+        at_hand = len(self._chunk) - self._at
+        if self._unread is not None:
+            return at_hand + self._unread
+        ahead = self._ahead
+        ended = self._ended or (
+            ahead is not None
+            and ahead.done()
+            and not ahead.cancelled()
+            and ahead.exception() is None
+            and ahead.result() is None
+        )
+        return at_hand if ended else None
 
     def next_at_hand(self, max_rows: int, max_bytes: int) -> Chunk | None:
         """The next chunk where no reading is needed for it, else ``None``."""
@@ -116,6 +136,8 @@ class Feed:
             return None
         if self._left is not None:
             self._left -= block.read
+        if self._unread is not None:
+            self._unread = max(0, self._unread - block.read)
         if self._reads_ahead:
             self._read_ahead()
         return block

@@ -8,7 +8,7 @@ from typing import Literal
 
 from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind
 
-AUTO_CONCURRENCY_START = 2
+AUTO_CONCURRENCY_START = 3
 AUTO_CONCURRENCY_MAXIMUM = 64
 """A bound for mistakes: the limit stops growing where more calls at once bring nothing."""
 AUTO_CHUNK_START = 500

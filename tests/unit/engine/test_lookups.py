@@ -129,3 +129,15 @@ def test_look_ups_shrink_where_the_server_takes_long_for_them() -> None:
     fixed = ChunkSizer(700)
     fixed.asked(700, 30.0)
     assert fixed.look_up == 700
+
+
+async def test_the_last_rows_are_shared_out_among_the_places() -> None:
+    """So that the last calls end together; and not where the size of a chunk was asked for."""
+    server = Asked(latency=20)
+    await run(server, rows(2000), chunk_size="auto", concurrency=4)
+    assert max(server.writes) == 500
+    assert server.writes == sorted(server.writes, reverse=True)
+    assert server.writes[-1] <= 100
+    server = Asked()
+    await run(server, rows(1200), chunk_size=500, concurrency=4)
+    assert server.writes == [500, 500, 200]

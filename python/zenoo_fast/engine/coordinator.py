@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
@@ -17,7 +17,7 @@ from zenoo_fast.engine.job import Job
 from zenoo_fast.engine.journal_file import minus
 from zenoo_fast.engine.lanes import Lanes
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind, RowState, ServerError, Settled
-from zenoo_fast.engine.piecework import Piecework
+from zenoo_fast.engine.piecework import Cut, Piecework
 from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.report import ImportReport
 from zenoo_fast.engine.tally import Tally, add_rows
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 16
-LEAST_SHARE = 100
-"""Rows that are not worth sharing out."""
 GRACE_SECONDS = 30.0
 """How long calls in flight are awaited when a run is stopped."""
 
@@ -59,6 +57,7 @@ class Coordinator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lanes: Lanes | None = None
         self._turns = Turns()
+        self._all_read: Callable[[], bool] = lambda: False
         self._ahead: deque[Chunk] = deque()
         self._announced = 0
         self._announced_at = 0.0
@@ -120,6 +119,7 @@ class Coordinator:
         """Read the input to its end, and bring what was read to its end."""
         crew = self.crew
         feed = Feed(self.source, self._tally.read, limit=self.job.limit, skip=skip, threaded=crew.threaded)
+        self._all_read = lambda: feed.left == 0
         self._lanes = Lanes(feed, crew.lane) if crew.lane else None
         try:
             await self._dispatch(feed)
@@ -193,11 +193,10 @@ class Coordinator:
         Args:
             left: Rows of the input that are left, where that is known.
         """
-        sizer = self.crew.sizer
-        size = sizer.look_up if self.crew.plan.looks_up else sizer.size
-        if left is None or not sizer.auto:
-            return size
-        return min(size, max(LEAST_SHARE, -(-left // self.crew.limiter.limit)))
+        crew = self.crew
+        if crew.plan.looks_up:
+            return crew.sizer.look_up  # what is to be written for them is shared out
+        return crew.sizer.size if left is None else crew.sizer.share(left, crew.limiter.limit)
 
     async def _place(self) -> bool:
         """Wait for a place in flight; ``False`` where the run was stopped meanwhile."""
@@ -259,7 +258,8 @@ class Coordinator:
         if plan.looks_up:
             crew.sizer.asked(len(chunk), time.perf_counter() - started)
         limiter = None if in_order or not crew.limiter.spare else crew.limiter
-        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut=plan.looks_up).run()
+        cut: Cut = "none" if not plan.looks_up else "share" if self._all_read() else "size"
+        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut).run()
         if plan.looks_up:
             # What was asked counts as much as what was written.
             seconds = time.perf_counter() - started

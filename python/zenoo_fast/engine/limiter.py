@@ -14,6 +14,8 @@ AUTO_CONCURRENCY_MAXIMUM = 64
 AUTO_CHUNK_START = 500
 AUTO_CHUNK_MINIMUM = 50
 AUTO_CHUNK_MAXIMUM = 2000
+_LEAST_SHARE = 100
+"""Records that are not worth sharing out."""
 _FORGET_ROUNDS = 16
 """After so many rounds a higher limit is tried again: the server may have less to do by now."""
 
@@ -169,6 +171,10 @@ class ChunkSizer:
         self._high = high
         self._short = 0
         self._per_record: float | None = None
+
+    def share(self, left: int, places: int) -> int:
+        """Records of the next call where no more than `left` come, so that the last calls at once end together."""
+        return min(self.size, max(_LEAST_SHARE, -(-left // places))) if self.auto else self.size
 
     def refused(self, records: int) -> None:
         """A chunk held records that the server refused: smaller ones lose less, while such records come often.

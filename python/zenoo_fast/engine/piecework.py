@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Literal
 
 from zenoo_fast.engine.caller import Caller
 from zenoo_fast.engine.calls import Calls
@@ -12,6 +13,8 @@ from zenoo_fast.engine.limiter import ChunkSizer, Limiter
 from zenoo_fast.engine.outcome import SERVER, Settled
 from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.sender import Sender
+
+Cut = Literal["none", "size", "share"]
 
 
 class Piecework:
@@ -23,7 +26,8 @@ class Piecework:
         settled: Told of every settled slice, as it happens.
         sizer: Told where a piece held bad rows.
         limiter: Where further places are taken; ``None``: the pieces go one after the other, in their order.
-        cut: A call carries as many rows as `sizer` says; else a piece is a call.
+        cut: ``"none"``: a piece is a call; ``"size"``: a call carries as many rows as `sizer` says; ``"share"``:
+            nothing comes after this chunk, and its rows are shared out among the places.
     """
 
     def __init__(
@@ -33,8 +37,7 @@ class Piecework:
         settled: OnSettled,
         sizer: ChunkSizer,
         limiter: Limiter | None,
-        *,
-        cut: bool,
+        cut: Cut,
     ) -> None:
         self._waiting = deque(pieces.calls)
         self._caller = caller
@@ -69,9 +72,10 @@ class Piecework:
     async def _work(self) -> None:
         while self._waiting:
             calls, piece = self._waiting.popleft()
-            if self._cut and len(piece) > self._sizer.size:
-                self._waiting.appendleft((calls, piece.slice(self._sizer.size, len(piece))))
-                piece = piece.slice(0, self._sizer.size)
+            rows = self._rows(len(piece))
+            if len(piece) > rows:
+                self._waiting.appendleft((calls, piece.slice(rows, len(piece))))
+                piece = piece.slice(0, rows)
             if self._waiting and self._hoping is None and self._limiter is not None:
                 self._hoping = asyncio.create_task(self._help(self._limiter))
             try:
@@ -79,6 +83,14 @@ class Piecework:
             except BaseException:
                 self._waiting.clear()
                 raise
+
+    def _rows(self, waiting: int) -> int:
+        """Rows of the next call, of so many."""
+        if self._cut == "none":
+            return waiting
+        if self._cut == "size" or self._limiter is None:
+            return self._sizer.size
+        return self._sizer.share(waiting, self._limiter.limit)
 
     async def _help(self, limiter: Limiter) -> None:
         await limiter.acquire()

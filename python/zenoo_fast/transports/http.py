@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import io
 import json
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -21,14 +20,14 @@ from zenoo_fast.engine.outcome import Outcome, ServerError
 from zenoo_fast.exceptions import ConfigurationError
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection, is_rows
+from zenoo_fast.transports.post import Answer, Poster, Unanswered
 
 logger = logging.getLogger(__name__)
 
+Parts = Sequence[bytes | memoryview]
+"""A body in parts: rows are large, and are not copied into it."""
 Read = Callable[[int, bytes, float], Outcome | None]
 """The outcome of an answer: status, body, seconds; ``None`` where it is not Odoo's."""
-
-_LARGE_BODY = 1 << 20
-"""aiohttp wants larger bodies as files."""
 
 _LONGEST_MESSAGE = 20_000
 _LONGEST_DEBUG = 100_000
@@ -118,14 +117,10 @@ class ContextJson:
 class _Body:
     """A request's body, which may hold the secret: no repr shows it, that of a traceback's locals neither."""
 
-    __slots__ = ("_content",)
+    __slots__ = ("parts",)
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def payload(self) -> bytes | io.BytesIO:
-        """What aiohttp takes."""
-        return self._content if len(self._content) < _LARGE_BODY else io.BytesIO(self._content)
+    def __init__(self, content: bytes | Parts) -> None:
+        self.parts: Parts = (content,) if isinstance(content, bytes) else content
 
 
 class HttpTransport:
@@ -143,6 +138,7 @@ class HttpTransport:
         self.connection = connection
         self._context_json = ContextJson()
         self._session: aiohttp.ClientSession | None = None
+        self._poster: Poster | None = None
 
     async def open(self) -> None:
         """Make the session. Idempotent.
@@ -158,10 +154,11 @@ class HttpTransport:
                 timeout=aiohttp.ClientTimeout(total=connection.timeout, sock_connect=connection.connect_timeout),
                 headers={**_HEADERS, "Content-Type": self.content_type, **self.headers()},
             )
+            self._poster = Poster(self._session, connection.max_answer_bytes)
 
     async def close(self) -> None:
         """Close the session. Idempotent."""
-        session, self._session = self._session, None
+        session, self._session, self._poster = self._session, None, None
         if session is not None:
             await session.close()
 
@@ -169,7 +166,7 @@ class HttpTransport:
         """Headers of every request."""
         return {"X-Odoo-Database": self.connection.database} if self.connection.database else {}
 
-    def request(self, call: Call) -> tuple[URL, bytes]:
+    def request(self, call: Call) -> tuple[URL, bytes | Parts]:
         """Where the call goes, and its body.
 
         Raises:
@@ -185,7 +182,9 @@ class HttpTransport:
         """Send one call; see `Transport.call`."""
         return await self._exchange(call, lambda: self.request(call))
 
-    async def _exchange(self, call: Call, make: Callable[[], tuple[URL, bytes]], read: Read | None = None) -> Outcome:
+    async def _exchange(
+        self, call: Call, make: Callable[[], tuple[URL, bytes | Parts]], read: Read | None = None
+    ) -> Outcome:
         """Post one request and read its answer.
 
         Args:
@@ -201,36 +200,32 @@ class HttpTransport:
         except ValueError as error:
             # As the server would refuse a value: whoever sent it finds the record.
             return classify.odoo_error(ServerError("builtins.ValueError", str(error)))
-        session = self._session
+        session, poster = self._session, self._poster
         assert session is not None
+        assert poster is not None
         timeout = session.timeout
         if call.timeout is not None:
             timeout = aiohttp.ClientTimeout(total=call.timeout, sock_connect=self.connection.connect_timeout)
         started = time.perf_counter()
         try:
-            async with session.post(url, data=body.payload(), allow_redirects=False, timeout=timeout) as answer:
-                content = await self._bounded(answer)
-                seconds = time.perf_counter() - started
-                if content is None:
-                    answer.close()
-                    return classify.unreadable(
-                        f"the answer is larger than {self.connection.max_answer_bytes} bytes",
-                        answer.status,
-                        seconds=seconds,
-                    )
-                outcome = self._told(answer, content, read or self.read, seconds)
-                logger.debug("%s.%s: %s in %.3f s", call.model, call.method, outcome.kind, seconds)
-                return outcome
-        except _NOT_SENT as error:
-            return self._not_sent(error, time.perf_counter() - started)
-        except aiohttp.InvalidURL as error:
-            return classify.exception(error, sent=False, hopeless=True, message=f"not an URL: {url}")
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            message = f"{self.connection.url}: {_lost(error)}"
-            return classify.exception(error, sent=True, message=message, seconds=time.perf_counter() - started)
+            answer = await poster.post(url, body.parts, timeout)
+        except Unanswered as unanswered:
+            return self._unanswered(unanswered, url, time.perf_counter() - started)
         except asyncio.CancelledError as error:
             # The frames below this one hold the request and its headers, and so the secret.
             raise error.with_traceback(None)  # noqa: B904 - the same exception
+        outcome = self._told(answer, read or self.read, time.perf_counter() - started)
+        logger.debug("%s.%s: %s in %.3f s", call.model, call.method, outcome.kind, outcome.seconds)
+        return outcome
+
+    def _unanswered(self, unanswered: Unanswered, url: URL, seconds: float) -> Outcome:
+        error = unanswered.error
+        if isinstance(error, aiohttp.InvalidURL):
+            return classify.exception(error, sent=False, hopeless=True, message=f"not an URL: {url}")
+        if isinstance(error, _NOT_SENT) or not unanswered.sent:
+            return self._not_sent(error, seconds)
+        message = f"{self.connection.url}: {_lost(error)}"
+        return classify.exception(error, sent=True, message=message, seconds=seconds)
 
     def _not_sent(self, error: Exception, seconds: float) -> Outcome:
         where = self.connection.url
@@ -243,27 +238,18 @@ class HttpTransport:
         detail = str(getattr(reason, "strerror", None) or reason) or type(error).__name__
         return classify.exception(error, sent=False, message=f"{where} cannot be reached: {detail}", seconds=seconds)
 
-    def _told(self, answer: aiohttp.ClientResponse, content: bytes, read: Read, seconds: float) -> Outcome:
-        """The outcome of an answer that came whole: Odoo's, or that of whatever stands between."""
-        outcome = read(answer.status, content, seconds) if answer.content_type == self.content_type else None
+    def _told(self, answer: Answer, read: Read, seconds: float) -> Outcome:
+        """The outcome of an answer: Odoo's, or that of whatever stands between."""
+        content, status = answer.content, answer.status
+        if content is None:
+            reason = f"the answer is larger than {self.connection.max_answer_bytes} bytes"
+            return classify.unreadable(reason, status, seconds=seconds)
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        outcome = read(status, content, seconds) if kind == self.content_type else None
         if outcome is not None:
             return outcome
         wait = retry_after(answer.headers)
-        return classify.http_failure(answer.status, retry_after=wait, body_start=content[:512], seconds=seconds)
-
-    async def _bounded(self, answer: aiohttp.ClientResponse) -> bytes | None:
-        """The body, or ``None`` where it is larger than allowed; no more of it is read then."""
-        limit = self.connection.max_answer_bytes
-        if answer.content_length is not None:
-            return await answer.read() if answer.content_length <= limit else None
-        parts: list[bytes] = []
-        size = 0
-        async for part in answer.content.iter_any():
-            size += len(part)
-            if size > limit:
-                return None
-            parts.append(part)
-        return b"".join(parts)
+        return classify.http_failure(status, retry_after=wait, body_start=content[:512], seconds=seconds)
 
 
 def _lost(error: Exception) -> str:
@@ -274,7 +260,7 @@ def _lost(error: Exception) -> str:
     return f"the answer cannot be read: {error}"
 
 
-def _made(make: Callable[[], tuple[URL, bytes]]) -> tuple[URL, _Body]:
+def _made(make: Callable[[], tuple[URL, bytes | Parts]]) -> tuple[URL, _Body]:
     url, content = make()
     return url, _Body(content)
 

@@ -9,7 +9,7 @@ from yarl import URL
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error
+from zenoo_fast.transports.http import HttpTransport, Parts, argument_parts, name_json, server_error
 
 
 class Json2Transport(HttpTransport):
@@ -25,19 +25,19 @@ class Json2Transport(HttpTransport):
         """Adds the bearer token."""
         return {**super().headers(), "Authorization": f"bearer {self.connection.secret}"}
 
-    def request(self, call: Call) -> tuple[URL, bytes]:
+    def request(self, call: Call) -> tuple[URL, Parts]:
         """Arguments by name, the context beside them."""
         parts: list[bytes | memoryview] = []
         for name, value in call.arguments.items():
             parts += (b"," if parts else b"{", name_json(name), b":", *argument_parts(value))
         if call.context:
             parts += (b"," if parts else b"{", b'"context":', self._context_json(call.context))
-        body = b"".join((*parts, b"}")) if parts else b"{}"
+        parts.append(b"}" if parts else b"{}")
         url = self._urls.get((call.model, call.method))
         if url is None:
             url = URL(f"{self.connection.url}/json/2/{call.model}/{call.method}", encoded=True)
             self._urls[call.model, call.method] = url
-        return url, body
+        return url, parts
 
     def read(self, status: int, body: bytes, seconds: float) -> Outcome | None:
         """The body is the result itself, or Odoo's error."""

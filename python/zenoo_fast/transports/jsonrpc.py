@@ -12,7 +12,7 @@ from yarl import URL
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error, to_json
+from zenoo_fast.transports.http import HttpTransport, Parts, argument_parts, name_json, server_error, to_json
 
 
 class JsonRpcTransport(HttpTransport):
@@ -30,7 +30,7 @@ class JsonRpcTransport(HttpTransport):
             to_json(connection.secret),
         )
 
-    def request(self, call: Call) -> tuple[URL, bytes]:
+    def request(self, call: Call) -> tuple[URL, Parts]:
         """Arguments by position, the context among the keyword arguments."""
         return self._request(call, {}, next(self._numbers))
 
@@ -43,7 +43,7 @@ class JsonRpcTransport(HttpTransport):
         number = next(self._numbers)
         return await self._exchange(call, lambda: self._request(call, named, number), _Reply(number))
 
-    def _request(self, call: Call, named: Mapping[str, Any], number: int) -> tuple[URL, bytes]:
+    def _request(self, call: Call, named: Mapping[str, Any], number: int) -> tuple[URL, Parts]:
         parts: list[bytes | memoryview] = []
         for value in call.arguments.values():
             parts += (b"," if parts else b"", *argument_parts(value))
@@ -62,14 +62,14 @@ class JsonRpcTransport(HttpTransport):
         return await self._exchange(Call("common", method), make, _Reply(number))
 
 
-def _common(url: URL, number: int, method: str, arguments: list[Any]) -> Callable[[], tuple[URL, bytes]]:
+def _common(url: URL, number: int, method: str, arguments: list[Any]) -> Callable[[], tuple[URL, Parts]]:
     return lambda: (url, _envelope(number, b"common", method.encode(), to_json(arguments)))
 
 
-def _envelope(number: int, service: bytes, method: bytes, *arguments: bytes | memoryview) -> bytes:
-    """A request; its arguments' JSON may come in parts, which are copied once."""
+def _envelope(number: int, service: bytes, method: bytes, *arguments: bytes | memoryview) -> Parts:
+    """A request; its arguments' JSON may come in parts."""
     head = b'{"jsonrpc":"2.0","method":"call","id":%d,"params":{"service":"%b","method":"%b","args":'
-    return b"".join((head % (number, service, method), *arguments, b"}}"))
+    return (head % (number, service, method), *arguments, b"}}")
 
 
 class _Reply:

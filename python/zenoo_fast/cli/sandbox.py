@@ -9,6 +9,7 @@ import signal
 
 import click
 
+from zenoo_fast import loops
 from zenoo_fast.exceptions import ConfigurationError
 
 
@@ -23,7 +24,7 @@ def command(port: int, path: str, *, discard: bool) -> int:
     call and Odoo's errors. It is for trying things out, for demonstrations and for measurements.
     """
     try:
-        asyncio.run(_serve(port, path, discard=discard))
+        loops.run(_serve(port, path, discard=discard))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 16
+_APART_SECONDS = 0.001
+"""Between the first calls: calls that begin together would end together, and each wait for all the others."""
 GRACE_SECONDS = 30.0
 """How long calls in flight are awaited when a run is stopped."""
 
@@ -57,6 +59,7 @@ class Coordinator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lanes: Lanes | None = None
         self._turns = Turns()
+        self._begun = 0
         self._all_read: Callable[[], bool] = lambda: False
         self._ahead: deque[Chunk] = deque()
         self._announced = 0
@@ -135,6 +138,9 @@ class Coordinator:
                 return
             taken = False
             try:
+                if self._begun < crew.limiter.limit:
+                    self._begun += 1
+                    await asyncio.sleep(_APART_SECONDS)
                 chunk = await self._next(feed)
                 if chunk is None:
                     return

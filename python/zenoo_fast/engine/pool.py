@@ -21,8 +21,8 @@ from collections.abc import Sequence
 
 from zenoo_fast.engine.channel import Channel, FrameError, Kind, pack_batch, pack_call, unpack_findings, unpack_outcome
 from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind, ServerError
-from zenoo_fast.engine.worker import uvloop_run
 from zenoo_fast.exceptions import ConfigurationError, InternalError, ZenooError
+from zenoo_fast.loops import uvloop_run
 from zenoo_fast.plugins.examine import Batch, Findings, ValidatorError
 from zenoo_fast.plugins.validators import ValidatorSpec
 from zenoo_fast.transports.base import Call, TransportSpec

@@ -10,11 +10,11 @@ import importlib
 import json
 import signal
 import socket
-import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from zenoo_fast import loops
 from zenoo_fast.engine.channel import Channel, Kind, pack_findings, pack_outcome, unpack_batch, unpack_call
 from zenoo_fast.exceptions import ZenooError
 from zenoo_fast.plugins.examine import Batch, Examiner, ValidatorError
@@ -127,17 +127,6 @@ class Worker:
         await self.channel.writable()
 
 
-def uvloop_run() -> Callable[[Coroutine[Any, Any, None]], None] | None:
-    """Uvloop's `run`; ``None`` where uvloop does not exist or is not installed."""
-    if sys.platform == "win32":
-        return None
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.run
-
-
 async def _run(end: socket.socket) -> None:
     await Worker().run(end)
 
@@ -147,5 +136,4 @@ def main(descriptor: int) -> None:
     # Ctrl-C reaches the whole process group; the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end = socket.socket(fileno=descriptor)
-    run = uvloop_run() or asyncio.run
-    run(_run(end))
+    loops.run(_run(end))

@@ -7,6 +7,7 @@ import asyncio
 import json
 import signal
 
+from zenoo_fast import loops
 from zenoo_fast.sandbox.server import Sandbox
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--path", default=":memory:")
     parser.add_argument("--discard", action="store_true")
     parser.add_argument("--keep-alive", action="store_true")
-    asyncio.run(_serve(parser.parse_args()))
+    loops.run(_serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ class Feed:
         self._at = 0
         self._rejects: deque[Reject] = deque()
         self._ended = False
-        self._block_rows = BLOCK_ROWS
+        self._rows_a_block: int = getattr(source, "block_rows", BLOCK_ROWS)
+        self._block_rows = self._rows_a_block
 
     async def next(self, max_rows: int, max_bytes: int) -> Chunk | None:
         """The next chunk; ``None`` at the end.
@@ -79,7 +80,7 @@ class Feed:
             OSError: The input cannot be read any further.
             ValueError: Likewise: its text is broken.
         """
-        self._block_rows = max_rows * max(1, BLOCK_ROWS // max_rows)
+        self._block_rows = max_rows * max(1, self._rows_a_block // max_rows)
         while (found := self.next_at_hand(max_rows, max_bytes)) is None:
             block = await self._next_block()
             if block is None:

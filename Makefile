@@ -52,7 +52,12 @@ python-test: $(SETUP)
 fuzz: test-build
 	ZENOO_FAST_FUZZ=20000 $(BIN)/python -m pytest tests/property/test_fuzz.py -q
 
+# As a user would install them, and against a real Odoo where one can be had.
 plugin-test: $(SETUP)
+	$(BIN)/python -m benchmarks.with_odoo --optional -- $(MAKE) -s plugins-each
+
+.PHONY: plugins-each
+plugins-each:
 	@for plugin in $(dir $(PLUGINS)); do \
 	    echo "== $$plugin"; \
 	    $(BIN)/python -m pip install -q -c constraints.txt $$plugin || exit 1; \

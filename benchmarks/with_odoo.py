@@ -1,7 +1,11 @@
-"""Run a module against a real Odoo 19: ``python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor [ARGUMENT …]``.
+"""Run a module or a command against a real Odoo 19.
+
+    python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor [ARGUMENT …]
+    python -m benchmarks.with_odoo [--optional] -- COMMAND [ARGUMENT …]
 
 The server is that of ``ZENOO_FAST_TEST_ODOO_URL``, or one brought up for this run as the tests do it (database safety
-on: fsync is not turned off). The module finds it in ``ZENOO_FAST_TEST_ODOO_*``.
+on: fsync is not turned off). What runs finds it in ``ZENOO_FAST_TEST_ODOO_*``. With ``--optional`` it runs without one
+where none can be had, but not where ``CI`` is ``true``.
 """
 
 from __future__ import annotations
@@ -37,17 +41,22 @@ def running_odoo() -> Iterator[Odoo]:
 
 
 def main() -> int:
-    if len(sys.argv) < 2:
+    arguments = sys.argv[1:]
+    optional = arguments[:1] == ["--optional"]
+    command = arguments[optional:]
+    if not command or command == ["--"]:
         print(__doc__, file=sys.stderr)
         return 2
+    command = command[1:] if command[0] == "--" else [sys.executable, "-m", *command]
+    environment = dict(os.environ)
     with contextlib.ExitStack() as stack:
         try:
-            odoo = stack.enter_context(running_odoo())
+            environment |= to_environment(stack.enter_context(running_odoo()))
         except UnavailableError as error:
             print(f"no real Odoo: {error}", file=sys.stderr)
-            return 3
-        environment = {**os.environ, **to_environment(odoo)}
-        return subprocess.run([sys.executable, "-m", *sys.argv[1:]], env=environment, check=False).returncode
+            if not optional or os.environ.get("CI") == "true":
+                return 3
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

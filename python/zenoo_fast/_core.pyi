@@ -113,6 +113,8 @@ class Chunk:
         """Length of `json()`."""
     def json(self) -> bytes:
         """The rows' JSON joined by commas, without the enclosing brackets."""
+    def view(self) -> memoryview:
+        """The same as it lies in memory, not copied."""
     @property
     def fields(self) -> list[str] | None:
         """The ``fields`` argument of ``load`` for these rows; ``None`` in the other shapes."""

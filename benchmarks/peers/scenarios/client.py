@@ -36,7 +36,7 @@ def client_cpu(bench: Bench) -> Section:
     """CPU of one client process a record, 500 records a call, into ``sandbox --discard``."""
     from zenoo_fast.sandbox import SandboxProcess
 
-    rows, few = bench.rows(500_000, 2_000), bench.rows(40_000, 1_000)
+    rows, few = bench.rows(1_000_000, 2_000), bench.rows(200_000, 1_000)
     section = Section(
         "cpu",
         "Client CPU per record, 500 records a call, one process",

@@ -15,7 +15,7 @@ from typing import Any, cast
 from zenoo_fast._core import Layout
 from zenoo_fast.engine.outcome import Action, Outcome, OutcomeKind, ServerError
 from zenoo_fast.plugins.examine import Batch, Findings, ValidatorError
-from zenoo_fast.transports.base import Call, is_rows
+from zenoo_fast.transports.base import Call, is_rows, rows_json
 
 MAX_FRAME_BYTES = 1 << 30
 """Larger frames are refused on both sides."""
@@ -163,7 +163,7 @@ def pack_call(number: int, call: Call) -> list[bytes | memoryview]:
     bodies: list[bytes | memoryview] = []
     for name, value in call.arguments.items():
         if is_rows(value):
-            body = value.json()
+            body = rows_json(value)
             bodies.append(body)
             rows[name] = (len(body), len(value))
             plain[name] = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
 from zenoo_fast._core import Chunk, Layout
+from zenoo_fast.transports.base import rows_json
 
 
 @runtime_checkable
@@ -160,9 +161,9 @@ class IdentifiedChunk:
         """The ``fields`` argument of ``load``; ``None`` where the rows hold values to write."""
         return self._fields
 
-    def json(self) -> bytes:
+    def json(self) -> bytes | memoryview:
         """The values' JSON joined by commas."""
-        return self._chunk.json()
+        return rows_json(self._chunk)
 
     def values(self) -> list[Any]:
         """The values."""

@@ -242,6 +242,9 @@ async def _mapping_columns(source: Source, job: Job, fields: Mapping[str, Mappin
     keys = [str(one) for one in first] if isinstance(first, dict) else []
     renames = _renames(job.mapping)
     targets: list[str | None] = [renames.get(one, one) or None for one in keys]
+    for target in targets:
+        if target and targets.count(target) > 1:
+            raise ConfigurationError(f"{job.source}: two keys go to {target}: leave one out with --map KEY=")
     needs_load = False
     for one, target in zip(keys, targets, strict=True):
         # A mapping's plain relation holds database ids or commands, which create takes, or keys to be matched.

@@ -32,6 +32,11 @@ def is_rows(value: Any) -> TypeGuard[Rows]:
     return isinstance(value, Chunk) or (not isinstance(value, _PLAIN) and isinstance(value, Rows))
 
 
+def rows_json(rows: Rows) -> bytes | memoryview:
+    """The JSON of records: a chunk's is not copied."""
+    return rows.view() if isinstance(rows, Chunk) else rows.json()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to the server.

@@ -19,7 +19,7 @@ from zenoo_fast._core import __version__
 from zenoo_fast.engine.outcome import Outcome, ServerError
 from zenoo_fast.exceptions import ConfigurationError
 from zenoo_fast.transports import classify
-from zenoo_fast.transports.base import Call, Connection, is_rows
+from zenoo_fast.transports.base import Call, Connection, is_rows, rows_json
 from zenoo_fast.transports.post import Answer, Poster, Unanswered
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def argument_parts(value: Any) -> tuple[bytes | memoryview, ...]:
     Raises:
         ValueError: It has no JSON form.
     """
-    return (b"[", value.json(), b"]") if is_rows(value) else (to_json(value),)
+    return (b"[", rows_json(value), b"]") if is_rows(value) else (to_json(value),)
 
 
 class ContextJson:

@@ -97,7 +97,10 @@ class Poster:
                 except BaseException:
                     connection.close()
                     raise
-                connection.release()
+                if answer.content is None:
+                    connection.close()
+                else:
+                    connection.release()
                 return answer
         except TimeoutError as error:
             failure: Exception = error if sent else aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}")

@@ -436,7 +436,7 @@ impl Layout {
             }
             chunker.data().push(b',');
         }
-        if !filled {
+        if !filled && self.settings.required {
             return Err((empty_record(), None));
         }
         let data = chunker.data();

@@ -1,7 +1,7 @@
 //! `Chunk` and `Block`.
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple};
 use zenoo_fast_core::chunk::{Block, Chunk, RawFormat};
 use zenoo_fast_core::lanes::lanes;
 use zenoo_fast_core::reject::Reject;
@@ -10,6 +10,7 @@ use zenoo_fast_core::span::DUPLICATE_KEY;
 
 use crate::columns::{Column, Kinds, buffers};
 use crate::dicts::dicts;
+use crate::raw::Memory;
 use crate::rows::PyRowSet;
 
 /// The records a chunk was made of, where they are Python objects: sequences, and the row number of the first of each.
@@ -118,6 +119,11 @@ impl PyChunk {
 
     fn json<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.chunk.json())
+    }
+
+    fn view<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMemoryView>> {
+        let memory = Bound::new(py, Memory::rows(self.chunk.clone()))?;
+        PyMemoryView::from(memory.as_any())
     }
 
     #[getter]

@@ -21,9 +21,10 @@
 //! # Lending memory
 //!
 //! Columns are handed to pyarrow as they lie in memory: a copy, and the zeros that a `bytes` object is filled with first,
-//! took half as long again as making them. A [`Memory`] gives its bytes through the buffer protocol, read-only. It is
-//! sound because nothing changes or moves the bytes as long as the object lives, and whoever looks at them holds a
-//! reference to it.
+//! took half as long again as making them. A chunk's JSON is written to a socket as it lies in its block. A [`Memory`] gives
+//! its bytes through the buffer protocol, read-only. It is sound because nothing changes or moves the bytes as long as the
+//! object lives, and whoever looks at them holds a reference to it: columns are its own, and a chunk's buffers are behind
+//! an `Arc`, changed by `Arc::get_mut` only, which this share of them keeps from succeeding.
 #![allow(unsafe_code)]
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -34,6 +35,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods, PyDict, PyString};
+use zenoo_fast_core::chunk::Chunk;
 use zenoo_fast_core::columns::Part;
 
 /// A value of one of the exact types that records are mostly made of.
@@ -204,18 +206,37 @@ pub fn arrow_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<ArrowArrayStream
 
 /// Bytes that are lent out; see the file's comment.
 #[pyclass(name = "Memory", module = "zenoo_fast._core", frozen)]
-pub struct Memory(Part);
+pub struct Memory(Lent);
+
+enum Lent {
+    Part(Part),
+    /// A chunk's JSON.
+    Rows(Chunk),
+}
 
 impl Memory {
     pub const fn new(part: Part) -> Self {
-        Self(part)
+        Self(Lent::Part(part))
+    }
+
+    /// The JSON of a chunk. It shares its buffers with others; while there are any, and this one is, nobody can change
+    /// them.
+    pub const fn rows(chunk: Chunk) -> Self {
+        Self(Lent::Rows(chunk))
+    }
+
+    fn place(&self) -> (*const u8, usize) {
+        match &self.0 {
+            Lent::Part(part) => (part.start(), part.bytes()),
+            Lent::Rows(chunk) => (chunk.json().as_ptr(), chunk.json().len()),
+        }
     }
 }
 
 #[pymethods]
 impl Memory {
     fn __len__(&self) -> usize {
-        self.0.bytes()
+        self.place().1
     }
 
     /// # Safety
@@ -225,9 +246,8 @@ impl Memory {
         view: *mut ffi::Py_buffer,
         flags: c_int,
     ) -> PyResult<()> {
-        let memory = slf.get();
-        let (start, length) = (memory.0.start(), memory.0.bytes());
-        // SAFETY: the object is frozen and its part private, so the memory stays where and as it is while it lives,
+        let (start, length) = slf.get().place();
+        // SAFETY: the object is frozen and what it lends private, so the memory stays where and as it is while it lives,
         // and the view gets a reference to it. Readers only: a request to write is refused by the function.
         let done = unsafe {
             ffi::PyBuffer_FillInfo(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from scripted_server import ScriptedServer, odoo, rows, run
 
@@ -100,6 +102,21 @@ async def test_an_update_leaves_be_what_is_there_already() -> None:
     report = await run(server, changed, mode="update")
     assert (report.updated, report.unchanged, server.writes) == (2, 3, [2])
     assert [server.records[server.external[f"x.{row}"]]["ref"] for row in (1, 3)] == ["new 1", "new 3"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "mappings", "arrow"])
+async def test_an_update_may_empty_every_field_of_a_row(tmp_path: Path, kind: str) -> None:
+    server = Asked()
+    await run(server, named(2, color=3), mode="upsert")
+    source: Any = [{"id": f"x.{row}", "ref": None, "color": None} for row in range(2)]
+    if kind == "arrow":
+        source = pa.table({"id": ["x.0", "x.1"], "ref": pa.nulls(2, pa.utf8()), "color": pa.nulls(2, pa.int64())})
+    elif kind == "csv":
+        source = tmp_path / "rows.csv"
+        source.write_text("id,ref,color\nx.0,,\nx.1,,\n")
+    report = await run(server, source, mode="update")
+    assert (report.updated, report.rejected) == (2, 0)
+    assert {(one["ref"], one["color"]) for one in server.records.values()} == {(False, False)}
 
 
 async def test_an_update_of_what_may_not_be_read_writes_every_row() -> None:

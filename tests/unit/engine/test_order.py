@@ -171,7 +171,7 @@ async def test_levels_hold_with_a_limit_and_bad_rows(tmp_path: Path) -> None:
     report = await run(server, write(tmp_path / "a.csv", rows), mode="upsert", limit=4)
     assert (report.read, report.created) == (4, 2)
     found = {one.row: (one.field, one.code) for one in report.rejects}
-    assert found == {1: (None, "empty_record"), 0: ("parent_id", "missing_reference")}
+    assert found == {1: ("name", "required"), 0: ("parent_id", "missing_reference")}
     holds(report)
 
 

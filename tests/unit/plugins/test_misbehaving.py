@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from zenoo_fast.engine.report import ImportReport
     from zenoo_fast.sandbox import Sandbox
 
-ROWS = 9000
-TRIGGER = 6000
+ROWS = 18_000
+TRIGGER = 12_000
 """In the second of three blocks."""
 RECORDS = [{"name": "trigger" if number == TRIGGER else f"n {number}"} for number in range(ROWS)]
 
@@ -71,12 +71,12 @@ async def test_a_validator_that_breaks_its_contract_stops_the_run(
 ) -> None:
     report = await run(client, what, form, workers)
     assert report.stopped.startswith(f"validator misbehaving:{form} {BREAKS[what]}"), report.stopped
-    assert report.stopped.endswith("(at rows 4000 to 7999; these and the rows after them were not read)")
+    assert report.stopped.endswith("(at rows 8000 to 15999; these and the rows after them were not read)")
     assert "\n" not in report.stopped
     assert report.not_read
     assert report.adds_up
-    assert (report.read, report.created, report.rejected, report.unknown) == (4000, 4000, 0, 0)
-    assert await stored(client) == 4000
+    assert (report.read, report.created, report.rejected, report.unknown) == (8000, 8000, 0, 0)
+    assert await stored(client) == 8000
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -84,10 +84,10 @@ async def test_values_without_json(client: ZenooClient, workers: int) -> None:
     report = await run(client, "values_without_json", "Validator", workers)
     if workers:
         assert "changes name of record 0" in report.stopped
-        assert report.created == 4000
+        assert report.created == 8000
     else:
         # Where it need not cross a process, the record alone is at fault.
-        assert [(one.row, one.field) for one in report.rejects] == [(4000, "name")]
+        assert [(one.row, one.field) for one in report.rejects] == [(8000, "name")]
         assert report.created == ROWS - 1
     assert report.adds_up
     assert await stored(client) == report.created
@@ -113,7 +113,7 @@ async def test_a_validator_that_blocks_is_named_and_calls_go_on(
     assert (report.created, report.stopped) == (ROWS, "")
     assert ticks > 10, "the loop went on"
     (record,) = [one for one in caplog.records if one.name == "zenoo_fast.engine.validated"]
-    assert record.getMessage().startswith("validator misbehaving:Validator takes longer than 0.1 s over 4000 records")
+    assert record.getMessage().startswith("validator misbehaving:Validator takes longer than 0.1 s over 8000 records")
 
 
 async def test_a_validator_that_ends_its_worker_stops_the_run(
@@ -124,7 +124,7 @@ async def test_a_validator_that_ends_its_worker_stops_the_run(
     assert report.stopped.startswith("validator misbehaving:Validator failed: 3 worker processes ended while it looked")
     assert report.adds_up
     # A call that was under way in a worker that died is in doubt, and its rows are counted so.
-    assert report.read == 4000 == report.created + report.unknown
+    assert report.read == 8000 == report.created + report.unknown
     assert await stored(client) >= report.created
 
 

@@ -137,7 +137,7 @@ pub fn write_load<V: Value>(
     for (&place, value) in load.keys.iter().zip(values) {
         filled |= write_cell(layout, &keys.known[place], value, chunker)?;
     }
-    if !filled {
+    if !filled && layout.settings.required {
         return Err((empty_record(), None));
     }
     let data = chunker.data();

@@ -152,7 +152,7 @@ impl<'b> Rows<'b> {
             }
             chunker.data().push(b',');
         }
-        if !filled {
+        if !filled && self.layout.settings.required {
             return Err((empty_record(), None));
         }
         let data = chunker.data();

@@ -16,10 +16,6 @@ mod schema;
 mod sources;
 mod values;
 
-/// Blocks are made in one thread and freed in another: glibc would give their memory back each time and fetch it anew.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[pymodule]
 mod _core {
     #[pymodule_export]

@@ -240,6 +240,8 @@ class Coordinator:
         try:
             async with self._turns.turn(names) if names else nullcontext():
                 await self._bring_in(chunk, settled, in_order=in_order)
+            if self.crew.control.stopped:  # what had not left by then
+                self._tally.give_back(chunk.without(done), self.crew.control.reason)
         except ZenooError as error:
             self.crew.control.stop(error.message)
             self._tally.give_back(chunk.without(done), error.message)
@@ -265,11 +267,14 @@ class Coordinator:
             crew.sizer.asked(len(chunk), time.perf_counter() - started)
         limiter = None if in_order or not crew.limiter.spare else crew.limiter
         cut: Cut = "none" if not plan.looks_up else "share" if self._all_read() else "size"
-        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut).run()
+        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut, self._is_stopped).run()
         if plan.looks_up:
             # What was asked counts as much as what was written.
             seconds = time.perf_counter() - started
             crew.limiter.observe(Outcome(OutcomeKind.COMMITTED, seconds=seconds), len(chunk))
+
+    def _is_stopped(self) -> bool:
+        return self.crew.control.stopped
 
     async def _announce(self, pieces: Pieces) -> None:
         """Tell the journal what is about to leave, and which of its rows are on the server already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Literal
 
 from zenoo_fast.engine.caller import Caller
@@ -28,6 +29,7 @@ class Piecework:
         limiter: Where further places are taken; ``None``: the pieces go one after the other, in their order.
         cut: ``"none"``: a piece is a call; ``"size"``: a call carries as many rows as `sizer` says; ``"share"``:
             nothing comes after this chunk, and its rows are shared out among the places.
+        stopped: The run is being stopped: what has not left stays.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Piecework:
         sizer: ChunkSizer,
         limiter: Limiter | None,
         cut: Cut,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._waiting = deque(pieces.calls)
         self._caller = caller
@@ -45,12 +48,13 @@ class Piecework:
         self._sizer = sizer
         self._limiter = limiter
         self._cut = cut
+        self._stopped = stopped
         self._helpers: list[asyncio.Task[None]] = []
         self._hoping: asyncio.Task[None] | None = None
         """A helper that waits for a place."""
 
     async def run(self) -> None:
-        """Send all of them.
+        """Send all of them; those left where the run is stopped meanwhile.
 
         Raises:
             RunStopped: No record can succeed; what is in flight has come to its end.
@@ -83,6 +87,8 @@ class Piecework:
             except BaseException:
                 self._waiting.clear()
                 raise
+            if self._stopped():
+                self._waiting.clear()
 
     def _rows(self, waiting: int) -> int:
         """Rows of the next call, of so many."""

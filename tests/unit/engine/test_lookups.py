@@ -158,3 +158,23 @@ async def test_the_last_rows_are_shared_out_among_the_places() -> None:
     server = Asked()
     await run(server, rows(1200), chunk_size=500, concurrency=4)
     assert server.writes == [500, 500, 200]
+
+
+@pytest.mark.parametrize("journal", [False, True])
+async def test_what_has_not_left_when_a_run_is_stopped_stays(tmp_path: Path, journal: bool) -> None:
+    server = ScriptedServer(refuses=lambda values: "bad reference" if values.get("ref") == "bad" else None)
+    records = named(2000)
+    records[100]["ref"] = "bad"
+    options: dict[str, Any] = {"journal": tmp_path / "j"} if journal else {}
+    report = await run(
+        server, records, mode="upsert", chunk_size="auto", concurrency=1, on_reject="stop", run_id="r", **options
+    )
+    assert report.stopped.startswith("row 100")
+    assert report.created == len(server.records) < 600
+    if journal:
+        assert (report.read, report.rejected) == (report.created + 1, 1)
+        again = await run(server, records, mode="upsert", journal=tmp_path / "j", resume=True, chunk_size="auto")
+        assert (again.created + again.updated, again.rejected, again.read) == (1999, 1, 2000)
+    else:
+        assert {one.code for one in report.rejects} == {"server", "not_sent"}
+        assert report.read == 2000

@@ -1,4 +1,4 @@
-"""The event loop that programs of ours run on: uvloop's where it exists, asyncio's own elsewhere."""
+"""The event loop of workers and of the sandbox: uvloop's where it exists, asyncio's own elsewhere."""
 
 from __future__ import annotations
 

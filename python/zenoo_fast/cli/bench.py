@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zenoo_fast import loops
 from zenoo_fast.cli.connection import Settings, connection_options
 from zenoo_fast.exceptions import ConfigurationError
 
@@ -52,7 +51,7 @@ def command(
         )
     if not report.parent.is_dir():
         raise ConfigurationError(f"{report}: there is no folder {report.parent} to write the page into")
-    measured = loops.run(_measure(settings, model, seconds, records))
+    measured = asyncio.run(_measure(settings, model, seconds, records))
     report.write_text(page(measured, settings.url), encoding="utf-8")
     if json_output:
         content = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import random
 import tempfile
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zenoo_fast import loops
 from zenoo_fast.cli.outcome import print_report
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(rows: int, folder: Path | None) -> int:
     bad = min(50, rows // 100)
     write_partners(source, rows, bad)
     click.echo(f"Wrote {rows:,} partners to {source}, {bad} of them bad.", err=True)
-    report = loops.run(_import(source, folder / "rejects.csv"))
+    report = asyncio.run(_import(source, folder / "rejects.csv"))
     print_report(report, report.rejects_file, str(source), again=False)
     click.echo(
         "The sandbox is gone again. zenoo-fast sandbox starts one to keep trying; --help tells the rest.", err=True

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from zenoo_fast import loops
 from zenoo_fast.cli.connection import Settings, connection_options
 from zenoo_fast.cli.outcome import EXIT_INTERRUPTED, as_json, exit_code, print_report
 from zenoo_fast.exceptions import ConfigurationError
@@ -157,7 +156,7 @@ def command(settings: Settings, **options: Any) -> int:
     context = _json_object("--context", options.pop("context"))
     mapping = _mapping("--map", options.pop("maps"))
     options["match"] = _mapping("--match", options.pop("matches"))
-    return loops.run(_import(settings, context, mapping, options))
+    return asyncio.run(_import(settings, context, mapping, options))
 
 
 def _json_object(option: str, text: str | None) -> dict[str, Any] | None:

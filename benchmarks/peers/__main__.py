@@ -48,7 +48,7 @@ def main() -> int:
         if options.smoke:
             notes = [note for one in done for note in one.notes]
             print("\n".join(notes))
-            return int(any(note.startswith("Broke: ") for note in notes))
+            return int(any(one.broken for one in done))
     return 0 if all(bar.holds for one in done for bar in one.bars) else 1
 
 
@@ -97,7 +97,7 @@ def _run(
         section = scenario.run(bench)
     except Exception as error:  # noqa: BLE001 - hours of other scenarios do not depend on it
         say(f"{scenario.name} broke: {type(error).__name__}: {error}")
-        section = Section(scenario.name, scenario.name, notes=[f"Broke: {type(error).__name__}: {error}"])
+        section = Section(scenario.name, scenario.name, notes=[f"Broke: {type(error).__name__}: {error}"], broken=True)
     results.put(section, began, load)
     return section
 

@@ -55,6 +55,7 @@ class Section:
         bars: What has to hold.
         tables: Markdown.
         notes: What was found beside the figures: wrong output, lost rows, refusals.
+        broken: It came to no end.
         raw: Every run.
         when: Date and time of its end.
         load: Load average of the machine when it began.
@@ -68,6 +69,7 @@ class Section:
     bars: list[Bar] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    broken: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
     when: str = ""
     load: float = 0.0

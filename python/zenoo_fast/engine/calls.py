@@ -63,12 +63,10 @@ class Calls(Protocol):
 
 
 def _ids(value: Any, count: int) -> list[int] | Ids:
-    if isinstance(value, Ids) and len(value) == count:
-        return value
-    if not isinstance(value, list) or len(value) != count:
+    if not isinstance(value, list | Ids) or len(value) != count:
         found = f"{len(value)} ids" if isinstance(value, list | Ids) else type(value).__name__
         raise ValueError(f"{found} for {count} records")
-    if not are_ids(value):
+    if isinstance(value, list) and not are_ids(value):
         wrong = next(one for one in value if not are_ids([one]))
         raise ValueError(f"{wrong!r:.60} is not a database id")
     return value

@@ -17,7 +17,7 @@ from zenoo_fast.engine.job import Job
 from zenoo_fast.engine.journal_file import minus
 from zenoo_fast.engine.lanes import Lanes
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind, RowState, ServerError, Settled
-from zenoo_fast.engine.piecework import Cut, Piecework
+from zenoo_fast.engine.piecework import Piecework
 from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.report import ImportReport
 from zenoo_fast.engine.tally import Tally, add_rows
@@ -265,16 +265,11 @@ class Coordinator:
             await self._announce(pieces)
         if plan.looks_up:
             crew.sizer.asked(len(chunk), time.perf_counter() - started)
-        limiter = None if in_order or not crew.limiter.spare else crew.limiter
-        cut: Cut = "none" if not plan.looks_up else "share" if self._all_read() else "size"
-        await Piecework(pieces, self._caller, settled, crew.sizer, limiter, cut, self._is_stopped).run()
+        await Piecework(pieces, self._caller, settled, crew, in_order=in_order, last=self._all_read()).run()
         if plan.looks_up:
             # What was asked counts as much as what was written.
             seconds = time.perf_counter() - started
             crew.limiter.observe(Outcome(OutcomeKind.COMMITTED, seconds=seconds), len(chunk))
-
-    def _is_stopped(self) -> bool:
-        return self.crew.control.stopped
 
     async def _announce(self, pieces: Pieces) -> None:
         """Tell the journal what is about to leave, and which of its rows are on the server already."""

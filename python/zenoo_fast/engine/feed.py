@@ -59,7 +59,7 @@ class Feed:
     ) -> None:
         self._source = source
         self._on_read = on_read
-        self._left = limit
+        self._allowed = limit
         total: int | None = getattr(source, "total", None)
         self._unread = total if total is None or limit is None else min(total, limit)
         self._skip = skip
@@ -135,8 +135,8 @@ class Feed:
         if block is None:
             self._ended = True
             return None
-        if self._left is not None:
-            self._left -= block.read
+        if self._allowed is not None:
+            self._allowed -= block.read
         if self._unread is not None:
             self._unread = max(0, self._unread - block.read)
         if self._reads_ahead:
@@ -145,7 +145,7 @@ class Feed:
 
     def _read_ahead(self) -> None:
         loop = asyncio.get_running_loop()
-        rows = self._block_rows if self._left is None else min(self._block_rows, self._left)
+        rows = self._block_rows if self._allowed is None else min(self._block_rows, self._allowed)
         if rows <= 0 or self._ended:
             self._ahead = loop.create_future()
             self._ahead.set_result(None)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Literal
 
 from zenoo_fast.engine.caller import Caller
 from zenoo_fast.engine.calls import Calls
 from zenoo_fast.engine.chunks import AnyChunk
-from zenoo_fast.engine.limiter import ChunkSizer, Limiter
+from zenoo_fast.engine.crew import Crew
+from zenoo_fast.engine.limiter import Limiter
 from zenoo_fast.engine.outcome import SERVER, Settled
 from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.sender import Sender
-
-Cut = Literal["none", "size", "share"]
 
 
 class Piecework:
@@ -25,11 +22,10 @@ class Piecework:
         pieces: What to send.
         caller: Sends the calls.
         settled: Told of every settled slice, as it happens.
-        sizer: Told where a piece held bad rows.
-        limiter: Where further places are taken; ``None``: the pieces go one after the other, in their order.
-        cut: ``"none"``: a piece is a call; ``"size"``: a call carries as many rows as `sizer` says; ``"share"``:
-            nothing comes after this chunk, and its rows are shared out among the places.
-        stopped: The run is being stopped: what has not left stays.
+        crew: Says how large a call is and where further places are taken, learns of bad rows, and may be stopped: what
+            has not left by then stays.
+        in_order: The pieces go one after the other.
+        last: Nothing comes after this chunk: what was looked up is shared out among the places.
     """
 
     def __init__(
@@ -37,18 +33,17 @@ class Piecework:
         pieces: Pieces,
         caller: Caller,
         settled: OnSettled,
-        sizer: ChunkSizer,
-        limiter: Limiter | None,
-        cut: Cut,
-        stopped: Callable[[], bool] = lambda: False,
+        crew: Crew,
+        *,
+        in_order: bool,
+        last: bool,
     ) -> None:
         self._waiting = deque(pieces.calls)
         self._caller = caller
         self._settled = settled
-        self._sizer = sizer
-        self._limiter = limiter
-        self._cut = cut
-        self._stopped = stopped
+        self._crew = crew
+        self._limiter = None if in_order or not crew.limiter.spare else crew.limiter
+        self._last = last
         self._helpers: list[asyncio.Task[None]] = []
         self._hoping: asyncio.Task[None] | None = None
         """A helper that waits for a place."""
@@ -87,16 +82,17 @@ class Piecework:
             except BaseException:
                 self._waiting.clear()
                 raise
-            if self._stopped():
+            if self._crew.control.stopped:
                 self._waiting.clear()
 
     def _rows(self, waiting: int) -> int:
         """Rows of the next call, of so many."""
-        if self._cut == "none":
-            return waiting
-        if self._cut == "size" or self._limiter is None:
-            return self._sizer.size
-        return self._sizer.share(waiting, self._limiter.limit)
+        if not self._crew.plan.looks_up:
+            return waiting  # it was cut when it was read
+        sizer = self._crew.sizer
+        if self._last and self._limiter is not None:
+            return sizer.share(waiting, self._limiter.limit)
+        return sizer.size
 
     async def _help(self, limiter: Limiter) -> None:
         await limiter.acquire()
@@ -120,4 +116,4 @@ class Piecework:
             await Sender(self._caller, calls, settled).settle(piece)
         finally:
             if refused:
-                self._sizer.refused(len(piece))
+                self._crew.sizer.refused(len(piece))

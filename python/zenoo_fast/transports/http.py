@@ -8,7 +8,7 @@ import json
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,12 +20,10 @@ from zenoo_fast.engine.outcome import Outcome, ServerError
 from zenoo_fast.exceptions import ConfigurationError
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection, is_rows, rows_json
-from zenoo_fast.transports.post import Answer, Poster, Unanswered
+from zenoo_fast.transports.post import Answer, Parts, Poster, Unanswered
 
 logger = logging.getLogger(__name__)
 
-Parts = Sequence[bytes | memoryview]
-"""A body in parts: rows are large, and are not copied into it."""
 Read = Callable[[int, bytes, float], Outcome | None]
 """The outcome of an answer: status, body, seconds; ``None`` where it is not Odoo's."""
 
@@ -87,7 +85,7 @@ def name_json(name: str) -> bytes:
 
 
 def argument_parts(value: Any) -> tuple[bytes | memoryview, ...]:
-    """An argument's JSON in parts, for a body that is joined once: rows are large.
+    """An argument's JSON in parts; that of rows is not copied.
 
     Raises:
         ValueError: It has no JSON form.
@@ -137,7 +135,6 @@ class HttpTransport:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._context_json = ContextJson()
-        self._session: aiohttp.ClientSession | None = None
         self._poster: Poster | None = None
 
     async def open(self) -> None:
@@ -146,21 +143,21 @@ class HttpTransport:
         Raises:
             ConfigurationError: The file of the certificate authority cannot be read.
         """
-        if self._session is None:
+        if self._poster is None:
             connection = self.connection
-            self._session = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=ssl_setting(connection), ttl_dns_cache=60),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=connection.timeout, sock_connect=connection.connect_timeout),
                 headers={**_HEADERS, "Content-Type": self.content_type, **self.headers()},
             )
-            self._poster = Poster(self._session, connection.max_answer_bytes)
+            self._poster = Poster(session, connection.max_answer_bytes)
 
     async def close(self) -> None:
         """Close the session. Idempotent."""
-        session, self._session, self._poster = self._session, None, None
-        if session is not None:
-            await session.close()
+        poster, self._poster = self._poster, None
+        if poster is not None:
+            await poster.session.close()
 
     def headers(self) -> dict[str, str]:
         """Headers of every request."""
@@ -200,10 +197,9 @@ class HttpTransport:
         except ValueError as error:
             # As the server would refuse a value: whoever sent it finds the record.
             return classify.odoo_error(ServerError("builtins.ValueError", str(error)))
-        session, poster = self._session, self._poster
-        assert session is not None
+        poster = self._poster
         assert poster is not None
-        timeout = session.timeout
+        timeout = poster.session.timeout
         if call.timeout is not None:
             timeout = aiohttp.ClientTimeout(total=call.timeout, sock_connect=self.connection.connect_timeout)
         started = time.perf_counter()

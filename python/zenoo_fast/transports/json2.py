@@ -9,7 +9,8 @@ from yarl import URL
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, Parts, argument_parts, name_json, server_error
+from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error
+from zenoo_fast.transports.post import Parts
 
 
 class Json2Transport(HttpTransport):

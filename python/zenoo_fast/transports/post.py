@@ -17,6 +17,9 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+Parts = Sequence[bytes | memoryview]
+"""A body in parts: rows are large, and are not copied into it."""
+
 
 class Unanswered(Exception):  # noqa: N818 - what became of the request, not a fault of ours
     """No usable answer came.
@@ -58,19 +61,19 @@ class Poster:
     """Posts over the connections of a session.
 
     Args:
-        session: Whose connector and headers are used; it stays its owner's to close.
+        session: Whose connector and headers are used; it stays the caller's to close.
         max_answer_bytes: A larger body is not read.
     """
 
     def __init__(self, session: aiohttp.ClientSession, max_answer_bytes: int) -> None:
         connector = session.connector
         assert connector is not None
-        self._session = session
+        self.session = session
         self._connector = connector
         self._max_answer_bytes = max_answer_bytes
         self._targets: dict[URL, tuple[aiohttp.ClientRequest, bytes]] = {}
 
-    async def post(self, url: URL, body: Sequence[bytes | memoryview], limits: aiohttp.ClientTimeout) -> Answer:
+    async def post(self, url: URL, body: Parts, limits: aiohttp.ClientTimeout) -> Answer:
         """Post and read the answer.
 
         Args:
@@ -85,10 +88,7 @@ class Poster:
         try:
             target, head = self._targets.get(url) or self._target(url)
             async with asyncio.timeout(limits.total):
-                try:
-                    connection = await self._connector.connect(target, [], limits)
-                except TimeoutError as error:
-                    raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}") from error
+                connection = await self._connector.connect(target, [], limits)
                 try:
                     transport = _writable(connection)
                     sent = True
@@ -108,9 +108,7 @@ class Poster:
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise Unanswered(error, sent=sent) from error
 
-    async def _exchanged(
-        self, connection: Connection, transport: asyncio.Transport, request: Sequence[bytes | memoryview]
-    ) -> Answer:
+    async def _exchanged(self, connection: Connection, transport: asyncio.Transport, request: Parts) -> Answer:
         protocol: Any = connection.protocol
         protocol.set_response_params(read_until_eof=True, auto_decompress=True)
         transport.writelines(request)
@@ -146,9 +144,9 @@ class Poster:
         request = aiohttp.ClientRequest(
             "POST",
             url,
-            headers=self._session.headers,
+            headers=self.session.headers,
             loop=asyncio.get_running_loop(),
-            session=self._session,
+            session=self.session,
         )
         lines = [f"POST {request.url.raw_path_qs} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in request.headers.items() if name.lower() != "content-length"]

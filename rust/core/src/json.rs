@@ -354,6 +354,8 @@ pub fn ids(text: &[u8]) -> Option<Vec<i64>> {
 /// The same for an array without anything but digits, commas and the spaces that Python's encoder puts behind them.
 fn plain_ids(text: &[u8]) -> Option<Vec<i64>> {
     let inner = text.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    // Long answers of another kind are seen to be that before anything is allocated.
+    inner.first().filter(|first| first.is_ascii_digit())?;
     let mut ids = Vec::with_capacity(inner.len() / 4 + 1);
     let mut id = 0i64;
     let mut digits = 0;

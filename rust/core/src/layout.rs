@@ -393,6 +393,18 @@ impl Layout {
         Ok(())
     }
 
+    /// A new record needs a value; a row that names a record which is there may empty all that it has.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn check_filled(&self, filled: bool) -> Result<(), Fault> {
+        if filled || !self.settings.required {
+            Ok(())
+        } else {
+            Err(empty_record())
+        }
+    }
+
     fn load_cells<'s>(
         &'s self,
         cells: &[&str],
@@ -436,9 +448,7 @@ impl Layout {
             }
             chunker.data().push(b',');
         }
-        if !filled && self.settings.required {
-            return Err((empty_record(), None));
-        }
+        self.check_filled(filled).map_err(|fault| (fault, None))?;
         let data = chunker.data();
         let last = data.len() - 1;
         data[last] = b']';

@@ -162,7 +162,7 @@ async def test_the_last_rows_are_shared_out_among_the_places() -> None:
 
 @pytest.mark.parametrize("journal", [False, True])
 async def test_what_has_not_left_when_a_run_is_stopped_stays(tmp_path: Path, journal: bool) -> None:
-    server = ScriptedServer(refuses=lambda values: "bad reference" if values.get("ref") == "bad" else None)
+    server = ScriptedServer()
     records = named(2000)
     records[100]["ref"] = "bad"
     options: dict[str, Any] = {"journal": tmp_path / "j"} if journal else {}

@@ -137,9 +137,7 @@ pub fn write_load<V: Value>(
     for (&place, value) in load.keys.iter().zip(values) {
         filled |= write_cell(layout, &keys.known[place], value, chunker)?;
     }
-    if !filled && layout.settings.required {
-        return Err((empty_record(), None));
-    }
+    layout.check_filled(filled).map_err(|fault| (fault, None))?;
     let data = chunker.data();
     let last = data.len() - 1;
     data[last] = b']';

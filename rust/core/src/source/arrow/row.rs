@@ -152,9 +152,9 @@ impl<'b> Rows<'b> {
             }
             chunker.data().push(b',');
         }
-        if !filled && self.layout.settings.required {
-            return Err((empty_record(), None));
-        }
+        self.layout
+            .check_filled(filled)
+            .map_err(|fault| (fault, None))?;
         let data = chunker.data();
         let last = data.len() - 1;
         data[last] = b']';

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
+from zenoo_fast.engine.announced import Announced
 from zenoo_fast.engine.caller import Caller
 from zenoo_fast.engine.crew import Crew
 from zenoo_fast.engine.feed import BlockSource, Feed
@@ -28,8 +28,6 @@ from zenoo_fast.plugins.held import watch
 
 logger = logging.getLogger(__name__)
 
-_AHEAD_SECONDS = 0.02
-_MOST_AHEAD = 16
 _APART_SECONDS = 0.001
 """Between the first calls: calls that begin together would end together, and each wait for all the others."""
 GRACE_SECONDS = 30.0
@@ -58,12 +56,10 @@ class Coordinator:
         self._tally = Tally(job, crew, self.report, self._telling.moved)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lanes: Lanes | None = None
+        self._announced: Announced | None = None
         self._turns = Turns()
         self._begun = 0
         self._all_read: Callable[[], bool] = lambda: False
-        self._ahead: deque[Chunk] = deque()
-        self._announced = 0
-        self._announced_at = 0.0
         self._unreadable = ""
         self._stopping: asyncio.Task[None] | None = None
         self._acquiring: asyncio.Future[None] | None = None
@@ -91,7 +87,7 @@ class Coordinator:
         except asyncio.CancelledError:
             stopped_before = crew.control.stopped  # who stops a run twice does not wait for the calls in flight
             crew.control.stop("cancelled")
-            self._give_back_ahead()
+            self._give_back()
             await self._drain(patient=not stopped_before)
             raise
         finally:
@@ -124,9 +120,13 @@ class Coordinator:
         feed = Feed(self.source, self._tally.read, limit=self.job.limit, skip=skip, threaded=crew.threaded)
         self._all_read = lambda: feed.left == 0
         self._lanes = Lanes(feed, crew.lane) if crew.lane else None
+        self._announced = None
+        if crew.journal is not None and self._lanes is None and not crew.plan.asks:
+            most = self.job.max_chunk_bytes
+            self._announced = Announced(feed, crew.journal, lambda: self._rows(feed.left), most)
         try:
             await self._dispatch(feed)
-            self._give_back_ahead()
+            self._give_back()
             await self._drain()
         finally:
             await feed.close()
@@ -145,7 +145,7 @@ class Coordinator:
                 if chunk is None:
                     return
                 if self._lanes is not None and crew.control.reason:  # while it waited for its lane
-                    self._ahead.appendleft(chunk)
+                    self._tally.give_back(chunk, crew.control.reason)
                     break
                 if job.dry_run:
                     continue
@@ -165,33 +165,13 @@ class Coordinator:
         self.report.not_read = True
 
     async def _next(self, feed: Feed) -> Chunk | None:
-        """The next chunk to send; where a journal is kept, one that it knows to be about to leave.
-
-        A server that takes hundreds of calls a second would have each wait for the disk, so chunks are announced
-        together: as many as go out in a few milliseconds, which is one where calls take as long as Odoo's.
-        """
-        crew, most = self.crew, self.job.max_chunk_bytes
-        if self._ahead:
-            return self._ahead.popleft()
+        """The next chunk to send."""
+        most = self.job.max_chunk_bytes
         if self._lanes is not None:
             return await self._lanes.next(self._rows(None), most)
-        chunk = await feed.next(self._rows(feed.left), most)
-        if chunk is None or crew.journal is None or crew.plan.asks:
-            return chunk
-        now = time.perf_counter()
-        taken = 1 + min(_MOST_AHEAD, int(_AHEAD_SECONDS * self._announced / max(now - self._announced_at, 1e-6)))
-        self._announced_at, self._announced = now, 0
-        rows = RowSet()
-        add_rows(rows, chunk)
-        self._announced += 1
-        while self._announced < taken and (more := feed.next_at_hand(self._rows(feed.left), most)) is not None:
-            self._ahead.append(more)
-            add_rows(rows, more)
-            self._announced += 1
-        # Until the journal knows of it, it is among those that have not left.
-        self._ahead.appendleft(chunk)
-        await crew.journal.sent(rows)
-        return self._ahead.popleft()
+        if self._announced is not None:
+            return await self._announced.next()
+        return await feed.next(self._rows(feed.left), most)
 
     def _rows(self, left: int | None) -> int:
         """Rows of the next chunk; near the end of the input they are shared out, so that the last calls end together.
@@ -280,12 +260,11 @@ class Coordinator:
         if rows:
             await self.crew.journal.sent(rows, pieces.known)
 
-    def _give_back_ahead(self) -> None:
-        """Chunks that were announced and did not leave before the run was stopped."""
-        if self._lanes is not None:
-            self._ahead.extend(self._lanes.left())
-        while self._ahead:
-            self._tally.give_back(self._ahead.popleft(), self.crew.control.reason)
+    def _give_back(self) -> None:
+        """Chunks that were read and did not leave before the run was stopped."""
+        for ahead in (self._lanes, self._announced):
+            for chunk in ahead.left() if ahead is not None else ():
+                self._tally.give_back(chunk, self.crew.control.reason)
 
     def _forget(self, chunk: Chunk, message: str) -> None:
         if len(chunk):

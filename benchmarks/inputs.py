@@ -70,17 +70,17 @@ KINDS = (*WRITERS, "stream")
 """Those, and a stream that a program makes."""
 
 
-def command(kind: str, file: Path, rows: int, workers: int) -> list[str]:
+def command(kind: str, file: Path, rows: int, workers: int, chunk_size: str, concurrency: str) -> list[str]:
     """What imports an input, and prints the report as one JSON object."""
     if kind == "stream":
-        return [sys.executable, "-m", "benchmarks.inputs", str(rows), str(workers)]
+        return [sys.executable, "-m", "benchmarks.inputs", str(rows), str(workers), chunk_size, concurrency]
     source = [f"sqlite:///{file}", "--query", "select * from partner"] if kind == "sqlite" else [str(file)]
     program = str(Path(sys.executable).with_name("zenoo-fast"))
     options = ["--model", "res.partner", "--workers", str(workers), "--quiet", "--json", "--no-journal"]
-    return [program, "import", *source, *options]
+    return [program, "import", *source, *options, "--chunk-size", chunk_size, "--concurrency", concurrency]
 
 
-async def import_stream(rows: int, workers: int) -> None:
+async def import_stream(rows: int, workers: int, chunk_size: str, concurrency: str) -> None:
     """Import a stream of batches that Python makes one after the other."""
     from zenoo_fast.cli.outcome import as_json
     from zenoo_fast.client import ZenooClient
@@ -88,12 +88,16 @@ async def import_stream(rows: int, workers: int) -> None:
 
     settings = {name: os.environ[f"ZENOO_FAST_{name}"] for name in ("URL", "DATABASE", "LOGIN", "API_KEY")}
     schema = pa.RecordBatch.from_pylist([record(0)]).schema
+    pressure: dict[str, Any] = {
+        name: value if value == "auto" else int(value)
+        for name, value in (("chunk_size", chunk_size), ("concurrency", concurrency))
+    }
     stream: Any = pa.RecordBatchReader.from_batches(schema, batches(rows))
     async with ZenooClient(settings["URL"]) as client:
         await client.login_with_api_key(settings["DATABASE"], settings["LOGIN"], settings["API_KEY"])
-        report = await import_records(client, "res.partner", stream, workers=workers)
+        report = await import_records(client, "res.partner", stream, workers=workers, **pressure)
     print(as_json(report, None))
 
 
 if __name__ == "__main__":
-    asyncio.run(import_stream(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(import_stream(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]))

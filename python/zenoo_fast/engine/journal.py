@@ -68,7 +68,6 @@ class Journal:
         self._connection = connection
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self.started = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure = ""
         self._unsynced = ""

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +70,22 @@ KINDS = (*WRITERS, "stream")
 """Those, and a stream that a program makes."""
 
 
-def command(kind: str, file: Path, rows: int, workers: int, chunk_size: str, concurrency: str) -> list[str]:
-    """What imports an input, and prints the report as one JSON object."""
+def command(kind: str, file: Path, rows: int, workers: int, pressure: Mapping[str, int]) -> list[str]:
+    """What imports an input, and prints the report as one JSON object.
+
+    Args:
+        pressure: Arguments of `import_records`: ``chunk_size`` and ``concurrency``, or none.
+    """
     if kind == "stream":
-        return [sys.executable, "-m", "benchmarks.inputs", str(rows), str(workers), chunk_size, concurrency]
+        return [sys.executable, "-m", "benchmarks.inputs", str(rows), str(workers), json.dumps(pressure)]
     source = [f"sqlite:///{file}", "--query", "select * from partner"] if kind == "sqlite" else [str(file)]
     program = str(Path(sys.executable).with_name("zenoo-fast"))
     options = ["--model", "res.partner", "--workers", str(workers), "--quiet", "--json", "--no-journal"]
-    return [program, "import", *source, *options, "--chunk-size", chunk_size, "--concurrency", concurrency]
+    options += [f"--{name.replace('_', '-')}={value}" for name, value in pressure.items()]
+    return [program, "import", *source, *options]
 
 
-async def import_stream(rows: int, workers: int, chunk_size: str, concurrency: str) -> None:
+async def import_stream(rows: int, workers: int, pressure: Mapping[str, Any]) -> None:
     """Import a stream of batches that Python makes one after the other."""
     from zenoo_fast.cli.outcome import as_json
     from zenoo_fast.client import ZenooClient
@@ -88,10 +93,6 @@ async def import_stream(rows: int, workers: int, chunk_size: str, concurrency: s
 
     settings = {name: os.environ[f"ZENOO_FAST_{name}"] for name in ("URL", "DATABASE", "LOGIN", "API_KEY")}
     schema = pa.RecordBatch.from_pylist([record(0)]).schema
-    pressure: dict[str, Any] = {
-        name: value if value == "auto" else int(value)
-        for name, value in (("chunk_size", chunk_size), ("concurrency", concurrency))
-    }
     stream: Any = pa.RecordBatchReader.from_batches(schema, batches(rows))
     async with ZenooClient(settings["URL"]) as client:
         await client.login_with_api_key(settings["DATABASE"], settings["LOGIN"], settings["API_KEY"])
@@ -100,4 +101,4 @@ async def import_stream(rows: int, workers: int, chunk_size: str, concurrency: s
 
 
 if __name__ == "__main__":
-    asyncio.run(import_stream(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]))
+    asyncio.run(import_stream(int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])))

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ LIKENESS = 0.2
 RESULTS = Path(__file__).parent / "memory.json"
 _PAUSE = 0.02
 
-Pressure = tuple[str, str]
-"""Records a call, and calls at once."""
-HELD: Pressure = ("500", "8")
-AUTO: Pressure = ("auto", "auto")
+Pressure = Mapping[str, int]
+"""Records a call and calls at once, by the names of their options."""
+HELD: Pressure = {"chunk_size": 500, "concurrency": 8}
+AUTO: Pressure = {}
 
 
 def high_water(pid: int) -> float:
@@ -75,7 +76,7 @@ class Watch(threading.Thread):
 def peaks(kind: str, file: Path, rows: int, workers: int, pressure: Pressure, settings: dict[str, str]) -> list[float]:
     """MB of each process of one import, the command itself first."""
     with subprocess.Popen(
-        command(kind, file, rows, workers, *pressure),
+        command(kind, file, rows, workers, pressure),
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

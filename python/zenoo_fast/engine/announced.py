@@ -13,7 +13,11 @@ from zenoo_fast.engine.journal import Journal
 from zenoo_fast.engine.tally import add_rows
 
 _SECONDS = 0.02
+"""As many chunks are announced together as leave in this time, …"""
 _MOST = 16
+"""… and the next one."""
+_WINDOW = 8
+"""Chunks that the rate goes by: the few that leave at once when a run begins are no rate."""
 
 
 class Announced:
@@ -40,8 +44,8 @@ class Announced:
         """Not durable yet: they are among those that have not left."""
         self._announcing: asyncio.Task[None] | None = None
         self._ended = False
-        self._handed_out = 0
-        self._since = time.perf_counter()
+        self._handed_out: deque[float] = deque(maxlen=_WINDOW)
+        """When the last chunks were."""
 
     async def next(self) -> Chunk | None:
         """The next chunk; ``None`` at the end.
@@ -51,16 +55,15 @@ class Announced:
             OSError: The input cannot be read any further.
             ValueError: Likewise: its text is broken.
         """
-        while not self._ready and not self._ended:
-            if self._announcing is None:
-                self._begin(self._together())
-            assert self._announcing is not None
+        if self._announcing is None and not self._ended:
+            together = self._together()
+            if together > 1 or not self._ready:
+                self._begin(together)
+        while self._announcing is not None and not self._ready:
             await self._announcing
         if not self._ready:
             return None
-        if self._announcing is None and not self._ended and (together := self._together()) > 1:
-            self._begin(together)
-        self._handed_out += 1
+        self._handed_out.append(time.perf_counter())
         return self._ready.popleft()
 
     def left(self) -> list[Chunk]:
@@ -74,10 +77,10 @@ class Announced:
 
     def _together(self) -> int:
         """Chunks to announce together: those that leave in a few milliseconds, going by the last ones."""
-        now = time.perf_counter()
-        together = 1 + int(min(_MOST, _SECONDS * self._handed_out / max(now - self._since, 1e-6)))
-        self._since, self._handed_out = now, 0
-        return together
+        if len(self._handed_out) < _WINDOW:
+            return 1
+        rate = _WINDOW / max(time.perf_counter() - self._handed_out[0], 1e-6)
+        return 1 + int(min(_MOST, _SECONDS * rate))
 
     def _begin(self, together: int) -> None:
         self._announcing = asyncio.create_task(self._announce(together))

@@ -150,10 +150,11 @@ class Runs:
 
 
 def take_turns(title: str, entries: Sequence[Entry], rounds: int) -> Runs:
-    """A B A B …, so that a machine that drifts drifts for all of them."""
+    """A B C, B C A, …: a machine that drifts drifts for all of them, and none always goes first."""
     runs = Runs([one.name for one in entries])
     for number in range(1, rounds + 1):
-        for entry in entries:
+        first = (number - 1) % len(entries)
+        for entry in (*entries[first:], *entries[:first]):
             try:
                 measured = entry.run()
             except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:

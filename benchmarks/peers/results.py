@@ -178,7 +178,7 @@ class Results:
 HEAD = """\
 # Results
 
-Written by `make bench-peers`: zenoo-fast beside other tools, each in its own virtual environment, in turns (A B A B),
+Written by `make bench-peers`: zenoo-fast beside other tools, each in its own virtual environment, in turns (A B, B A),
 on one machine with the server. Against a real Odoo 19 the figures are of whole processes, the interpreter's start
 included, and what a run left in the database is checked by SQL before its time counts. Medians; a ratio is the median
 of the rounds' own ratios. Every run is in `RESULTS.json`."""

@@ -163,7 +163,7 @@ class ChunkSizer:
         look_up: Records that are looked up together: a question costs the server a twentieth of a write and less.
     """
 
-    def __init__(self, size: int | Literal["auto"] = "auto", low: float = 0.5, high: float = 2.0) -> None:
+    def __init__(self, size: int | Literal["auto"] = "auto", low: float = 1.0, high: float = 2.0) -> None:
         self.auto = size == "auto"
         self.size = AUTO_CHUNK_START if size == "auto" else size
         self.look_up = AUTO_CHUNK_MAXIMUM if size == "auto" else size
@@ -217,6 +217,6 @@ class ChunkSizer:
             self._short = 0
         elif expected < self._low and self.size < AUTO_CHUNK_MAXIMUM:
             self._short += 1
-            if self._short >= 4:
-                self.size = min(AUTO_CHUNK_MAXIMUM, self.size * 5 // 4)
+            if self._short >= 2:
+                self.size = min(AUTO_CHUNK_MAXIMUM, self.size * 3 // 2)
                 self._short = 0

@@ -148,7 +148,7 @@ class HttpTransport:
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=ssl_setting(connection), ttl_dns_cache=60),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=connection.timeout, sock_connect=connection.connect_timeout),
+                timeout=_limits(connection, connection.timeout),
                 headers={**_HEADERS, "Content-Type": self.content_type, **self.headers()},
             )
             self._poster = Poster(session, connection.max_answer_bytes)
@@ -201,7 +201,7 @@ class HttpTransport:
         assert poster is not None
         timeout = poster.session.timeout
         if call.timeout is not None:
-            timeout = aiohttp.ClientTimeout(total=call.timeout, sock_connect=self.connection.connect_timeout)
+            timeout = _limits(self.connection, call.timeout)
         started = time.perf_counter()
         try:
             answer = await poster.post(url, body.parts, timeout)
@@ -246,6 +246,11 @@ class HttpTransport:
             return outcome
         wait = retry_after(answer.headers)
         return classify.http_failure(status, retry_after=wait, body_start=content[:512], seconds=seconds)
+
+
+def _limits(connection: Connection, seconds: float) -> aiohttp.ClientTimeout:
+    """Of an exchange that may take so many seconds."""
+    return aiohttp.ClientTimeout(total=seconds, connect=seconds, sock_connect=connection.connect_timeout)
 
 
 def _lost(error: Exception) -> str:

@@ -57,6 +57,43 @@ def _writable(connection: Connection) -> asyncio.Transport:
     return transport
 
 
+class _Cut:
+    """Ends an exchange that takes too long by cutting its connection.
+
+    ``asyncio.timeout`` does the same to a task, and costs four times as much.
+    """
+
+    __slots__ = ("_connection", "_done")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._done = False
+
+    def __call__(self) -> None:
+        self._done = True
+        transport = self._connection.transport
+        if transport is not None:
+            transport.abort()
+
+    def check(self) -> None:
+        """Raise a `TimeoutError` where it was cut: that looks like a lost connection, or the end of a body."""
+        if self._done:
+            raise TimeoutError
+
+
+def _joined(head: bytes, body: Parts) -> Parts:
+    """The request with all but the rows put together: a socket takes few parts faster than many."""
+    parts: list[bytes | memoryview] = []
+    for part in body:
+        if isinstance(part, bytes):
+            head += part
+        else:
+            parts += (head, part)
+            head = b""
+    parts.append(head)
+    return parts
+
+
 class Poster:
     """Posts over the connections of a session.
 
@@ -79,39 +116,51 @@ class Poster:
         Args:
             url: Where to.
             body: In parts.
-            limits: ``total`` for the whole exchange, ``sock_connect`` for connecting.
+            limits: ``total`` for the whole exchange; ``connect`` and ``sock_connect`` for connecting.
 
         Raises:
             Unanswered: There is none.
         """
         sent = False
+        loop = asyncio.get_running_loop()
+        ends = None if limits.total is None else loop.time() + limits.total
         try:
             target, head = self._targets.get(url) or self._target(url)
-            async with asyncio.timeout(limits.total):
-                connection = await self._connector.connect(target, [], limits)
-                try:
-                    transport = _writable(connection)
-                    sent = True
-                    length = sum(map(len, body))
-                    answer = await self._exchanged(connection, transport, (head % length, *body))
-                except BaseException:
-                    connection.close()
-                    raise
-                if answer.content is None:
-                    connection.close()
-                else:
-                    connection.release()
-                return answer
+            request = _joined(head % sum(map(len, body)), body)
+            connection = await self._connector.connect(target, [], limits)
+            sent = True
+            return await self._exchange(connection, request, loop, ends)
         except TimeoutError as error:
             failure: Exception = error if sent else aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}")
             raise Unanswered(failure, sent=sent) from error
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise Unanswered(error, sent=sent) from error
 
-    async def _exchanged(self, connection: Connection, transport: asyncio.Transport, request: Parts) -> Answer:
-        protocol: Any = connection.protocol
+    async def _exchange(
+        self, connection: Connection, request: Parts, loop: asyncio.AbstractEventLoop, ends: float | None
+    ) -> Answer:
+        cut = _Cut(connection)
+        timer = None if ends is None else loop.call_at(ends, cut)
+        try:
+            _writable(connection).writelines(request)
+            answer = await self._answer(connection.protocol)
+            cut.check()
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, Exception):
+                cut.check()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if answer.content is None:
+            connection.close()
+        else:
+            connection.release()
+        return answer
+
+    async def _answer(self, protocol: Any) -> Answer:
         protocol.set_response_params(read_until_eof=True, auto_decompress=True)
-        transport.writelines(request)
         while True:
             message, payload = await protocol.read()
             if message.code == 101 or not 100 <= message.code <= 199:
@@ -123,7 +172,9 @@ class Poster:
         limit = self._max_answer_bytes
         length = headers.get("Content-Length")
         if length is not None and length.isdigit():
-            return await payload.read() if int(length) <= limit else None
+            if int(length) > limit:
+                return None
+            return payload.read_nowait() if payload.is_eof() else await payload.read()
         parts: list[bytes] = []
         size = 0
         async for part in payload.iter_any():

@@ -125,12 +125,44 @@ async def test_an_answer_that_breaks_off_leaves_the_request_in_doubt(cut: bytes)
         assert told.value.sent
 
 
-async def test_a_server_that_takes_too_long_is_left_and_its_connection_closed() -> None:
-    async with posting(answers()) as (poster, url, server):
+@pytest.mark.parametrize(
+    "begun",
+    [(), (OK[:20],), (OK[:-1],), (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[1", b"]")],
+    ids=["nothing", "half a head", "half a body", "a body that ends with its connection"],
+)
+async def test_a_server_that_takes_too_long_is_left_and_its_connection_closed(begun: tuple[bytes, ...]) -> None:
+    async with posting(answers(*begun)) as (poster, url, server):
         with pytest.raises(Unanswered) as told:
             await poster.post(url, (b"{}",), aiohttp.ClientTimeout(total=0.1, sock_connect=5))
         assert (told.value.sent, type(told.value.error)) == (True, TimeoutError)
         await asyncio.wait_for(server.ended.wait(), 5)
+
+
+async def test_a_server_that_does_not_read_is_left_after_the_time_allowed() -> None:
+    held = asyncio.Event()
+
+    async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await held.wait()
+        writer.close()
+
+    listening = await asyncio.start_server(never, "127.0.0.1", 0, limit=1024)
+    url = URL(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(Unanswered) as told:
+            limits = aiohttp.ClientTimeout(total=0.2, sock_connect=5)
+            await asyncio.wait_for(Poster(session, 1000).post(url, (b"[", memoryview(bytes(64 << 20))), limits), 10)
+        assert (told.value.sent, type(told.value.error)) == (True, TimeoutError)
+    held.set()
+    listening.close()
+
+
+async def test_an_answer_in_time_is_not_cut_later() -> None:
+    async with posting(answers(OK)) as (poster, url, server):
+        limits = aiohttp.ClientTimeout(total=0.2, sock_connect=5)
+        assert (await poster.post(url, (b"{}",), limits)).content == b"{}"
+        await asyncio.sleep(0.3)
+        assert (await poster.post(url, (b"{}",), LIMITS)).content == b"{}"
+    assert server.connections == 1
 
 
 async def test_who_is_cancelled_closes_its_connection() -> None:

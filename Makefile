@@ -21,6 +21,7 @@ $(SETUP): constraints.txt pyproject.toml
 # The release extension, as users get it.
 build: $(SETUP)
 	$(MATURIN) --release
+	$(BIN)/python -m compileall -q python/zenoo_fast  # as pip does
 
 demo: build
 	$(BIN)/zenoo-fast demo

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,18 @@ def take_turns(title: str, entries: Sequence[Entry], rounds: int) -> Runs:
             told = f"  {measured.problem}" if measured.problem else ""
             say(f"{title}  {number}/{rounds}  {entry.name:34} {measured.rate:9,.0f} rows/s{told}")
     return runs
+
+
+@contextlib.contextmanager
+def core(number: int) -> Iterator[None]:
+    """What is started within stays on one core of the machine, where it has several."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) > 1:
+        os.sched_setaffinity(0, {sorted(allowed)[number % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def say(line: str) -> None:

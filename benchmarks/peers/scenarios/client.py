@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.request
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from benchmarks.client_cpu import write_csv
 from benchmarks.peers.bench import Bench
 from benchmarks.peers.contenders import driver, fluvo
 from benchmarks.peers.data import write_csv as write_rows
-from benchmarks.peers.measure import Command, Entry, Measured, execute, take_turns
+from benchmarks.peers.measure import Command, Entry, Measured, core, execute, take_turns
 from benchmarks.peers.results import Bar, Section, rate, ratio_bar
 from benchmarks.peers.server import Server
 
@@ -41,15 +42,17 @@ def client_cpu(bench: Bench) -> Section:
         "cpu",
         "Client CPU per record, 500 records a call, one process",
         """
-        Into `zenoo-fast sandbox --discard`, which stores nothing; its own time is not counted. User and system time
-        from an interpreter with its imports (and, for dicts, its input) ready to the end of the run; fluvo, a
-        command, as the difference of two whole processes over the difference of their rows. Ten fields a record;
-        the hand-written loop (orjson, aiohttp, uvloop) checks nothing. The column rows/s is bounded by the sandbox,
-        not by the clients.
+        Into `zenoo-fast sandbox --discard`, which stores nothing; its own time is not counted. It has one core and the
+        client another, so that neither drives the other's data out of the caches. User and system time from an
+        interpreter with its imports (and, for dicts, its input) ready to the end of the run; fluvo, a command, as the
+        difference of two whole processes over the difference of their rows. Ten fields a record; the hand-written
+        loop (orjson, aiohttp, uvloop) checks nothing. The column rows/s is bounded by the sandbox, not by the clients.
         """,
     )
-    with SandboxProcess(discard=True) as process:
-        server = _of(process)
+    with contextlib.ExitStack() as stack:
+        with core(1):
+            server = _of(stack.enter_context(SandboxProcess(discard=True)))
+        stack.enter_context(core(0))
 
         def entry(name: str, count: int, script: str, peer: str | None, source: str, **options: object) -> Entry:
             def run() -> Measured:

@@ -216,9 +216,13 @@ def _write(file: Path, text: str) -> None:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """What is measured; ``-dirty`` where something else than the results was changed since."""
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *arguments], cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+
+    changed = git("diff", "--quiet", "HEAD", "--", ":/", f":!{RESULTS.stem}.*").returncode
+    return git("describe", "--always").stdout.strip() + ("-dirty" if changed else "") or "unknown"
 
 
 def load_average() -> float:

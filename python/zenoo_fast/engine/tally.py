@@ -48,7 +48,8 @@ class Tally:
         """Rows have come to their end."""
         report = self.report
         count = len(settled.chunk)
-        setattr(report, settled.state.value, getattr(report, settled.state.value) + count)
+        name = settled.state.value
+        setattr(report, name, getattr(report, name) + count)
         if settled.ids is not None:
             chunk = settled.chunk
             report.ids.put(chunk if isinstance(chunk, Chunk) else chunk.rows(), settled.ids)

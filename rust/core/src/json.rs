@@ -207,8 +207,8 @@ impl Prepared {
         let quote: &[u8] = if QUOTED { b"\"" } else { b"" };
         let key = self.length;
         if key > PREPARED || value.len() > PREPARED {
-            out.extend_from_slice(&self.bytes);
-            for part in [quote, value, quote, b","] {
+            out.reserve(key + value.len() + 3);
+            for part in [&self.bytes, quote, value, quote, b","] {
                 out.extend_from_slice(part);
             }
             return;
@@ -273,8 +273,9 @@ impl Prepared {
     /// Append them, a string and a comma; `false`, and nothing is appended, where it holds a NUL.
     #[inline]
     pub fn append_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
-        if text.len() <= PREPARED && is_plain(text.as_bytes()) {
-            self.append_with::<true>(out, text.as_bytes());
+        let bytes = text.as_bytes();
+        if is_plain(bytes) {
+            self.append_with::<true>(out, bytes);
             return true;
         }
         let begin = out.len();
@@ -351,32 +352,56 @@ pub fn ids(text: &[u8]) -> Option<Vec<i64>> {
     ids.iter().all(|&id| id > 0).then_some(ids)
 }
 
+/// The number that the digits at the begin of eight bytes are, and how many these are: all of them at once, by
+/// multiplications that add neighbouring digits, pairs and fours up.
+#[inline]
+fn leading_number(word: [u8; 8]) -> (i64, usize) {
+    let digits = u64::from_le_bytes(word) ^ (ONES * u64::from(b'0'));
+    let others = (digits | (digits & !HIGHS).wrapping_add(ONES * (0x80 - 10))) & HIGHS;
+    let count = others.trailing_zeros() / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros in front of the number: its last digit is in the highest byte.
+    let ones = digits << (64 - 8 * count);
+    let tens = ones.wrapping_mul(10).wrapping_add(ones >> 8);
+    let even = (tens & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let odd = (tens >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    ((even.wrapping_add(odd) >> 32) as i64, count as usize)
+}
+
 /// The same for an array without anything but digits, commas and the spaces that Python's encoder puts behind them.
 fn plain_ids(text: &[u8]) -> Option<Vec<i64>> {
     let inner = text.strip_prefix(b"[")?.strip_suffix(b"]")?;
     // Long answers of another kind are seen to be that before anything is allocated.
     inner.first().filter(|first| first.is_ascii_digit())?;
     let mut ids = Vec::with_capacity(inner.len() / 4 + 1);
-    let mut id = 0i64;
-    let mut digits = 0;
-    for (at, &byte) in inner.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' if digits < 18 && (digits > 0 || byte != b'0') => {
-                id = id * 10 + i64::from(byte - b'0');
-                digits += 1;
-            }
-            b',' if digits > 0 => {
-                ids.push(id);
-                (id, digits) = (0, 0);
-            }
-            b' ' if at > 0 && inner[at - 1] == b',' => {}
-            _ => return None,
+    let mut at = 0;
+    loop {
+        let begin = at;
+        let mut id = 0;
+        if let Some(word) = inner[at..].first_chunk() {
+            let digits;
+            (id, digits) = leading_number(*word);
+            at += digits;
         }
-    }
-    (digits > 0).then(|| {
+        if at == begin || at == begin + 8 {
+            while let Some(digit @ 0..=9) = inner.get(at).map(|byte| byte.wrapping_sub(b'0')) {
+                id = id.wrapping_mul(10).wrapping_add(i64::from(digit));
+                at += 1;
+            }
+        }
+        if !(1..=18).contains(&(at - begin)) || inner[begin] == b'0' {
+            return None;
+        }
         ids.push(id);
-        ids
-    })
+        match inner.get(at) {
+            None => return Some(ids),
+            Some(b',') => at += 1,
+            Some(_) => return None,
+        }
+        at += usize::from(inner.get(at) == Some(&b' '));
+    }
 }
 
 #[cfg(test)]
@@ -410,6 +435,34 @@ mod tests {
             "[99999999999999999999]",
         ] {
             assert_eq!(ids(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_of_every_length_are_read() {
+        let mut wanted = Vec::new();
+        for digits in 1..=18u32 {
+            let least = 10i64.pow(digits - 1);
+            wanted.extend([least, least + 7, least * 9 + least / 2, least * 10 - 1]);
+        }
+        for begin in 0..wanted.len() {
+            for separator in [",", ", "] {
+                let texts: Vec<String> = wanted[begin..].iter().map(i64::to_string).collect();
+                let text = format!("[{}]", texts.join(separator));
+                assert_eq!(
+                    plain_ids(text.as_bytes()).as_deref(),
+                    Some(&wanted[begin..])
+                );
+            }
+        }
+        for byte in 0..=255u8 {
+            let mut text = *b"[1234567890, 12345]";
+            text[5] = byte;
+            assert_eq!(
+                plain_ids(&text).is_some(),
+                byte.is_ascii_digit() || byte == b',',
+                "{byte}"
+            );
         }
     }
 

@@ -6,6 +6,7 @@ SETUP := $(VENV)/.setup-done
 BENCHMARKS := client_cpu batch_overhead plugin_overhead memory journal
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 MATURIN := PIP_QUIET=1 PIP_CONSTRAINT=constraints.txt $(BIN)/maturin develop -q
+WITH_ODOO := $(BIN)/python tests/helpers/with_odoo.py
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .PHONY: setup build demo test check rust-test python-check python-test plugin-test docs bench bench-peers bench-smoke clean
@@ -55,7 +56,7 @@ fuzz: test-build
 
 # As a user would install them, and against a real Odoo where one can be had.
 plugin-test: $(SETUP)
-	$(BIN)/python -m benchmarks.with_odoo --optional -- $(MAKE) -s plugins-each
+	$(WITH_ODOO) --optional $(MAKE) -s plugins-each
 
 .PHONY: plugins-each
 plugins-each:
@@ -77,7 +78,7 @@ bench: build
 
 # What needs a real Odoo.
 bench-peers: build
-	$(BIN)/python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor
+	$(WITH_ODOO) $(BIN)/python -m benchmarks.batch_vs_ancestor
 	$(BIN)/python -m benchmarks.peers
 
 bench-smoke: $(SETUP)

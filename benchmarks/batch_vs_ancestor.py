@@ -1,6 +1,6 @@
 """The Batch API beside the ancestor's way of doing the same, in one run on one server.
 
-    python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor [--only CASE,…] [--rounds N] [--output FILE]
+    python tests/helpers/with_odoo.py python -m benchmarks.batch_vs_ancestor [--only CASE,…] [--rounds N]
     python -m benchmarks.batch_vs_ancestor --smoke
 
 The server is that of ZENOO_FAST_TEST_ODOO_*; with --smoke a sandbox. The rounds of both ways alternate; the figure is
@@ -210,7 +210,7 @@ def main() -> int:
         written = {"machine": machine_facts(), "rounds": options.rounds, "results": results}
         options.output.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
         return int(any(case["goal"] and case["times_the_ancestor"] < case["goal"] for case in results.values()))
-    print("no server: set ZENOO_FAST_TEST_ODOO_URL …, or run it by benchmarks.with_odoo", file=sys.stderr)
+    print("no server: set ZENOO_FAST_TEST_ODOO_URL …, or run it by tests/helpers/with_odoo.py", file=sys.stderr)
     return 2
 
 

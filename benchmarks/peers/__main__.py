@@ -24,7 +24,10 @@ from benchmarks.peers.measure import say
 from benchmarks.peers.results import RESULTS, Results, Section, load_average, summary
 from benchmarks.peers.scenarios import SCENARIOS
 from benchmarks.peers.server import Server
-from benchmarks.with_odoo import UnavailableError, running_odoo
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "helpers"))
+
+from with_odoo import UnavailableError, running_odoo
 
 
 def main() -> int:

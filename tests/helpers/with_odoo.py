@@ -1,7 +1,6 @@
-"""Run a module or a command against a real Odoo 19.
+"""Run a command against a real Odoo 19: a benchmark, the plugins' own tests.
 
-    python -m benchmarks.with_odoo benchmarks.batch_vs_ancestor [ARGUMENT …]
-    python -m benchmarks.with_odoo [--optional] -- COMMAND [ARGUMENT …]
+    python tests/helpers/with_odoo.py [--optional] COMMAND [ARGUMENT …]
 
 The server is that of ``ZENOO_FAST_TEST_ODOO_URL``, or one brought up for this run as the tests do it (database safety
 on: fsync is not turned off). What runs finds it in ``ZENOO_FAST_TEST_ODOO_*``. With ``--optional`` it runs without one
@@ -15,9 +14,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 from real_odoo import Odoo, UnavailableError, from_environment, installation, to_environment
 
@@ -44,10 +40,9 @@ def main() -> int:
     arguments = sys.argv[1:]
     optional = arguments[:1] == ["--optional"]
     command = arguments[optional:]
-    if not command or command == ["--"]:
+    if not command or command[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
-    command = command[1:] if command[0] == "--" else [sys.executable, "-m", *command]
     environment = dict(os.environ)
     with contextlib.ExitStack() as stack:
         try:

@@ -60,7 +60,7 @@ def _writable(connection: Connection) -> asyncio.Transport:
 class _Cut:
     """Ends an exchange that takes too long by cutting its connection.
 
-    ``asyncio.timeout`` does the same to a task, and costs four times as much.
+    ``asyncio.timeout`` does the same to a task, and costs twice as much.
     """
 
     __slots__ = ("_connection", "_done")

@@ -1,6 +1,7 @@
 """The Batch API beside the ancestor's way of doing the same, in one run on one server.
 
     python tests/helpers/with_odoo.py python -m benchmarks.batch_vs_ancestor [--only CASE,…] [--rounds N]
+        [--output FILE]
     python -m benchmarks.batch_vs_ancestor --smoke
 
 The server is that of ZENOO_FAST_TEST_ODOO_*; with --smoke a sandbox. The rounds of both ways alternate; the figure is

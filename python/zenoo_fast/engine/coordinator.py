@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.announced import Announced
@@ -217,10 +218,7 @@ class Coordinator:
         # Rows of one lane, or of one record, go in their order.
         in_order = self._lanes is not None or (bool(names) and len(names) < len(chunk))
         try:
-            if names:
-                async with self._turns.turn(names):
-                    await self._bring_in(chunk, settled, in_order=in_order)
-            else:
+            async with self._turns.turn(names) if names else nullcontext():
                 await self._bring_in(chunk, settled, in_order=in_order)
             if self.crew.control.stopped:  # what had not left by then
                 self._tally.give_back(chunk.without(done), self.crew.control.reason)

@@ -381,15 +381,13 @@ fn plain_ids(text: &[u8]) -> Option<Vec<i64>> {
         let begin = at;
         let mut id = 0;
         if let Some(word) = inner[at..].first_chunk() {
-            let digits;
-            (id, digits) = leading_number(*word);
+            let (number, digits) = leading_number(*word);
+            id = number;
             at += digits;
         }
-        if at == begin || at == begin + 8 {
-            while let Some(digit @ 0..=9) = inner.get(at).map(|byte| byte.wrapping_sub(b'0')) {
-                id = id.wrapping_mul(10).wrapping_add(i64::from(digit));
-                at += 1;
-            }
+        while let Some(digit @ 0..=9) = inner.get(at).map(|byte| byte.wrapping_sub(b'0')) {
+            id = id.wrapping_mul(10).wrapping_add(i64::from(digit));
+            at += 1;
         }
         if !(1..=18).contains(&(at - begin)) || inner[begin] == b'0' {
             return None;

@@ -25,6 +25,7 @@ __all__ = [
     "file_digest",
     "parse_ids",
     "revise",
+    "usual_answer",
 ]
 
 __version__: Final[str]
@@ -372,6 +373,15 @@ class Ids:
 
 def parse_ids(json: bytes, /) -> Ids | None:
     """The database ids that the JSON is an array of; ``None`` where it is anything else."""
+
+def usual_answer(data: bytes, /) -> tuple[str, int, bytes] | None:
+    """The usual HTTP answer, where `data` begins with its whole head: one of 200 with a length and no encoding, after
+    which the connection stays open (RFC 9112, strictly).
+
+    Returns:
+        The media type (lower case, without parameters, or empty), the bytes of the body, and as much of the body as is
+        there, or more; ``None`` of any other answer.
+    """
 
 def file_digest(path: str, /) -> tuple[int, str]:
     """(size in bytes, hex BLAKE3 digest) of a whole file, read with the interpreter detached."""

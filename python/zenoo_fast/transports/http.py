@@ -20,7 +20,8 @@ from zenoo_fast.engine.outcome import Outcome, ServerError
 from zenoo_fast.exceptions import ConfigurationError
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection, is_rows, rows_json
-from zenoo_fast.transports.post import Answer, Parts, Poster, Unanswered
+from zenoo_fast.transports.kept import Answer, Parts
+from zenoo_fast.transports.post import Poster, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +66,8 @@ def server_error(body: Any, status: int | None) -> ServerError | None:
     return ServerError(body["name"], message, tuple(arguments) if isinstance(arguments, list) else (), status, debug)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(text: str) -> float | None:
     """The ``Retry-After`` header in seconds, where it is a number or a date; nonsense is passed over."""
-    text = headers.get("Retry-After", "")
     try:
         seconds = float(text)
     except ValueError:
@@ -157,7 +157,7 @@ class HttpTransport:
         """Close the session. Idempotent."""
         poster, self._poster = self._poster, None
         if poster is not None:
-            await poster.session.close()
+            await poster.close()
 
     def headers(self) -> dict[str, str]:
         """Headers of every request."""
@@ -240,11 +240,10 @@ class HttpTransport:
         if content is None:
             reason = f"the answer is larger than {self.connection.max_answer_bytes} bytes"
             return classify.unreadable(reason, status, seconds=seconds)
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        outcome = read(status, content, seconds) if kind == self.content_type else None
+        outcome = read(status, content, seconds) if answer.media_type == self.content_type else None
         if outcome is not None:
             return outcome
-        wait = retry_after(answer.headers)
+        wait = retry_after(answer.retry_after)
         return classify.http_failure(status, retry_after=wait, body_start=content[:512], seconds=seconds)
 
 

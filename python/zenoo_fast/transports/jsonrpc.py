@@ -13,7 +13,7 @@ from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
 from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error, to_json
-from zenoo_fast.transports.post import Parts
+from zenoo_fast.transports.kept import Parts
 
 
 class JsonRpcTransport(HttpTransport):

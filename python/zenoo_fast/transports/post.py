@@ -8,18 +8,18 @@ each, and their body is at hand. Connecting, TLS, the pool and the parser are ai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
-from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-Parts = Sequence[bytes | memoryview]
-"""A body in parts: rows are large, and are not copied into it."""
+from zenoo_fast.transports.kept import Answer, Deadlines, KeptConnection, Parts
 
+_KEPT_SECONDS = 1.0
+"""A connection that is idle for longer goes back to aiohttp's pool."""
+_AT_ONCE = 0.0
 
 class Unanswered(Exception):  # noqa: N818 - what became of the request, not a fault of ours
     """No usable answer came.
@@ -36,49 +36,18 @@ class Unanswered(Exception):  # noqa: N818 - what became of the request, not a f
 
 
 @dataclass(slots=True)
-class Answer:
-    """An answer.
+class _Target:
+    """An address.
 
     Attributes:
-        status: HTTP status.
-        headers: Its headers; their names have no case.
-        content: The body; ``None`` where it is larger than allowed, and was not read to its end.
+        request: What connects to it.
+        head: Of its requests; their length is left open.
+        idle: Kept connections to its server, the last used one at the end.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    content: bytes | None
-
-
-def _writable(connection: Connection) -> asyncio.Transport:
-    transport = connection.transport
-    if transport is None or transport.is_closing():
-        raise aiohttp.ClientConnectionResetError("the connection was closed before the request could be written")
-    return transport
-
-
-class _Cut:
-    """Ends an exchange that takes too long by cutting its connection.
-
-    ``asyncio.timeout`` does the same to a task, and costs twice as much.
-    """
-
-    __slots__ = ("_connection", "_done")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._done = False
-
-    def __call__(self) -> None:
-        self._done = True
-        transport = self._connection.transport
-        if transport is not None:
-            transport.abort()
-
-    def check(self) -> None:
-        """Raise a `TimeoutError` where it was cut: that looks like a lost connection, or the end of a body."""
-        if self._done:
-            raise TimeoutError
+    request: aiohttp.ClientRequest
+    head: bytes
+    idle: list[KeptConnection]
 
 
 def _joined(head: bytes, body: Parts) -> Parts:
@@ -98,7 +67,7 @@ class Poster:
     """Posts over the connections of a session.
 
     Args:
-        session: Whose connector and headers are used; it stays the caller's to close.
+        session: Whose connector and headers are used; closed with this.
         max_answer_bytes: A larger body is not read.
     """
 
@@ -108,7 +77,17 @@ class Poster:
         self.session = session
         self._connector = connector
         self._max_answer_bytes = max_answer_bytes
-        self._targets: dict[URL, tuple[aiohttp.ClientRequest, bytes]] = {}
+        self._targets: dict[URL, _Target] = {}
+        self._idle: dict[Hashable, list[KeptConnection]] = {}
+        """Of each server."""
+        self._giving_back: asyncio.TimerHandle | None = None
+        self._deadlines = Deadlines()
+
+    async def close(self) -> None:
+        """Close the session and its connections. Idempotent."""
+        self._deadlines.close()
+        self._give_back(_AT_ONCE)
+        await self.session.close()
 
     async def post(self, url: URL, body: Parts, limits: aiohttp.ClientTimeout) -> Answer:
         """Post and read the answer.
@@ -125,67 +104,56 @@ class Poster:
         loop = asyncio.get_running_loop()
         ends = None if limits.total is None else loop.time() + limits.total
         try:
-            target, head = self._targets.get(url) or self._target(url)
-            request = _joined(head % sum(map(len, body)), body)
-            connection = await self._connector.connect(target, [], limits)
+            target = self._targets.get(url) or self._target(url)
+            request = _joined(target.head % sum(map(len, body)), body)
+            kept = _usable(target.idle)
+            if kept is None:
+                connection = await self._connector.connect(target.request, [], limits)
+                kept = KeptConnection(connection, self._max_answer_bytes)
             sent = True
-            return await self._exchange(connection, request, loop, ends)
+            if ends is not None:
+                self._deadlines.watch(kept, ends)
+            reusable = False
+            try:
+                answer = await kept.exchange(request)
+                reusable = answer.content is not None and kept.usable
+            finally:
+                if ends is not None:
+                    self._deadlines.forget(kept)
+                if reusable:
+                    self._keep(kept, target.idle, loop)
+                else:
+                    kept.close()
         except TimeoutError as error:
             failure: Exception = error if sent else aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}")
             raise Unanswered(failure, sent=sent) from error
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise Unanswered(error, sent=sent) from error
-
-    async def _exchange(
-        self, connection: Connection, request: Parts, loop: asyncio.AbstractEventLoop, ends: float | None
-    ) -> Answer:
-        cut = _Cut(connection)
-        timer = None if ends is None else loop.call_at(ends, cut)
-        try:
-            _writable(connection).writelines(request)
-            answer = await self._answer(connection.protocol)
-            cut.check()
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, Exception):
-                cut.check()
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-        if answer.content is None:
-            connection.close()
-        else:
-            connection.release()
         return answer
 
-    async def _answer(self, protocol: Any) -> Answer:
-        protocol.set_response_params(read_until_eof=True, auto_decompress=True)
-        while True:
-            message, payload = await protocol.read()
-            if message.code == 101 or not 100 <= message.code <= 199:
-                break
-        return Answer(message.code, message.headers, await self._bounded(message.headers, payload))
+    def _keep(self, kept: KeptConnection, idle: list[KeptConnection], loop: asyncio.AbstractEventLoop) -> None:
+        kept.idle_since = loop.time()
+        idle.append(kept)
+        if self._giving_back is None:
+            self._giving_back = loop.call_later(_KEPT_SECONDS, self._give_back, _KEPT_SECONDS)
 
-    async def _bounded(self, headers: Mapping[str, str], payload: aiohttp.StreamReader) -> bytes | None:
-        """The body, or ``None`` where it is larger than allowed; no more of it is read then."""
-        limit = self._max_answer_bytes
-        length = headers.get("Content-Length")
-        if length is not None and length.isdigit():
-            if int(length) > limit:
-                return None
-            return payload.read_nowait() if payload.is_eof() else await payload.read()
-        parts: list[bytes] = []
-        size = 0
-        async for part in payload.iter_any():
-            size += len(part)
-            if size > limit:
-                return None
-            parts.append(part)
-        return b"".join(parts)
+    def _give_back(self, least: float) -> None:
+        """Give back what has been idle for so many seconds: aiohttp's pool closes it in time."""
+        if self._giving_back is not None:
+            self._giving_back.cancel()
+            self._giving_back = None
+        loop = asyncio.get_running_loop()
+        latest = loop.time() - least
+        for idle in self._idle.values():
+            unused = [one for one in idle if one.idle_since <= latest]
+            idle[:] = [one for one in idle if one.idle_since > latest]
+            for one in unused:
+                one.give_back()
+            if idle and self._giving_back is None:
+                self._giving_back = loop.call_later(_KEPT_SECONDS, self._give_back, _KEPT_SECONDS)
 
-    def _target(self, url: URL) -> tuple[aiohttp.ClientRequest, bytes]:
-        """What connects to an address, and the head of its requests; their length is left open.
+    def _target(self, url: URL) -> _Target:
+        """The address, as it is from now on.
 
         Raises:
             aiohttp.InvalidURL: It is no URL.
@@ -204,5 +172,16 @@ class Poster:
         if any("\r" in line or "\n" in line for line in lines):
             raise ValueError("a line break in a header or address")
         head = "\r\n".join(lines).encode().replace(b"%", b"%%") + b"\r\nContent-Length: %d\r\n\r\n"
-        self._targets[url] = request, head
-        return request, head
+        target = _Target(request, head, self._idle.setdefault(request.connection_key, []))
+        self._targets[url] = target
+        return target
+
+
+def _usable(idle: list[KeptConnection]) -> KeptConnection | None:
+    """One that can be used, taken out of the list; those that were lost are closed."""
+    while idle:
+        kept = idle.pop()
+        if kept.usable:
+            return kept
+        kept.close()
+    return None

@@ -3,6 +3,7 @@
 //! A [`source`] reads records, a [`layout::Layout`] says how their cells become one serialised row, [`value`] checks
 //! and converts each cell, [`chunker::Chunker`] collects the rows into a [`chunk::Chunk`]. A record that cannot go in
 //! becomes a [`reject::Reject`].
+pub mod answer;
 pub mod calendar;
 pub mod cell;
 pub mod chunk;

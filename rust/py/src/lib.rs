@@ -1,6 +1,7 @@
 //! The `zenoo_fast._core` extension module: registers, nothing else.
 use pyo3::prelude::*;
 
+mod answer;
 mod arrow;
 mod chunk;
 mod columns;
@@ -18,6 +19,8 @@ mod values;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::answer::usual_answer;
     #[pymodule_export]
     use super::arrow::PyArrowSource;
     #[pymodule_export]

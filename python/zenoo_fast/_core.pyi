@@ -375,8 +375,9 @@ def parse_ids(json: bytes, /) -> Ids | None:
     """The database ids that the JSON is an array of; ``None`` where it is anything else."""
 
 def usual_answer(data: bytes, /) -> tuple[str, int, bytes] | None:
-    """The usual HTTP answer, where `data` begins with its whole head: one of 200 with a length and no encoding, after
-    which the connection stays open (RFC 9112, strictly).
+    """The usual HTTP answer, where `data` begins with its whole head.
+
+    That is one of 200 with a length and no encoding, after which the connection stays open (RFC 9112, strictly).
 
     Returns:
         The media type (lower case, without parameters, or empty), the bytes of the body, and as much of the body as is

@@ -115,12 +115,15 @@ class Caller:
             await breaker.wait()
         self.requests += 1
         try:
-            outcome = await self._carried(call)
+            told: object = await self.transport.call(call)
+        except Exception as error:  # noqa: BLE001 - a plugin's transport may raise anything
+            outcome = broken(self._transport_name, error)
         except BaseException:
             if breaker is not None:
                 breaker.abandon()
             raise
-        outcome = self._of_a_server_that_answers(outcome)
+        else:
+            outcome = self._of_a_server_that_answers(self._checked(told))
         if breaker is not None:
             breaker.record(outcome)
         if self._on_call is not None and records:
@@ -138,16 +141,15 @@ class Caller:
             return replace(outcome, action=Action.RETRY)
         return outcome
 
-    async def _carried(self, call: Call) -> Outcome:
-        """The transport's outcome; one that breaks its contract leaves the call in doubt, as in a worker process."""
-        name = getattr(self.transport, "name", type(self.transport).__name__)
-        try:
-            outcome: object = await self.transport.call(call)
-        except Exception as error:  # noqa: BLE001 - a plugin's transport may raise anything
-            return broken(name, error)
-        if not isinstance(outcome, Outcome):
-            return broken(name, f"answered a {type(outcome).__name__}, not an Outcome")
-        return outcome
+    @property
+    def _transport_name(self) -> str:
+        return getattr(self.transport, "name", type(self.transport).__name__)
+
+    def _checked(self, told: object) -> Outcome:
+        """What a transport answered; one that breaks its contract leaves the call in doubt, as in a worker process."""
+        if isinstance(told, Outcome):
+            return told
+        return broken(self._transport_name, f"answered a {type(told).__name__}, not an Outcome")
 
     async def may_retry(self, outcome: Outcome, attempt: int) -> bool:
         """Wait, and say whether the call may be sent again.

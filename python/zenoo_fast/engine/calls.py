@@ -15,7 +15,7 @@ from zenoo_fast.transports.classify import load_message
 Context = Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """What a committed answer says.
 

@@ -19,8 +19,9 @@ Where a call had to be halved for its size, the run's later chunks are cut to wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from zenoo_fast.engine.blame import Fault, blame, blame_cells, suspects
 from zenoo_fast.engine.caller import Caller, RunStopped
@@ -159,13 +160,10 @@ class Sender:
         if rest:
             await self.settle(piece.select(rest))
 
-    async def _try(self, piece: AnyChunk) -> _Refused | None:
+    def _try(self, piece: AnyChunk) -> Coroutine[Any, Any, _Refused | None]:
         """Send a piece, in parts where it is too large, until it is settled (``None``) or refused for its data."""
         fits = self.caller.fits
-        if fits is None or len(piece) <= fits:
-            return await self._send(piece)
-        await self._halves(piece)
-        return None
+        return self._send(piece) if fits is None or len(piece) <= fits else self._halves(piece)
 
     async def _send(self, piece: AnyChunk) -> _Refused | None:
         caller = self.caller
@@ -246,6 +244,7 @@ class Sender:
         await self._halves(piece)
 
     async def _halves(self, piece: AnyChunk) -> None:
+        """Settle them one after the other."""
         middle = len(piece) // 2
         await self.settle(piece.slice(0, middle))
         await self.settle(piece.slice(middle, len(piece)))

@@ -8,7 +8,7 @@ import json
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -175,9 +175,9 @@ class HttpTransport:
         """The outcome of an answer of the type `content_type`; ``None`` where it is not Odoo's but some proxy's."""
         raise NotImplementedError
 
-    async def call(self, call: Call, /) -> Outcome:
+    def call(self, call: Call, /) -> Coroutine[Any, Any, Outcome]:
         """Send one call; see `Transport.call`."""
-        return await self._exchange(call, lambda: self.request(call))
+        return self._exchange(call, lambda: self.request(call))
 
     async def _exchange(
         self, call: Call, make: Callable[[], tuple[URL, bytes | Parts]], read: Read | None = None

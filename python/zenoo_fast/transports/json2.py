@@ -8,8 +8,8 @@ from yarl import URL
 
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
-from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error
+from zenoo_fast.transports.base import Call, Connection, is_rows, rows_json
+from zenoo_fast.transports.http import HttpTransport, name_json, server_error, to_json
 from zenoo_fast.transports.kept import Parts
 
 
@@ -29,11 +29,18 @@ class Json2Transport(HttpTransport):
     def request(self, call: Call) -> tuple[URL, Parts]:
         """Arguments by name, the context beside them."""
         parts: list[bytes | memoryview] = []
+        text = b"{"
         for name, value in call.arguments.items():
-            parts += (b"," if parts else b"{", name_json(name), b":", *argument_parts(value))
+            text += (b",%b:" if parts or text != b"{" else b"%b:") % name_json(name)
+            if is_rows(value):
+                parts += (text + b"[", rows_json(value))
+                text = b"]"
+            else:
+                text += to_json(value)
         if call.context:
-            parts += (b"," if parts else b"{", b'"context":', self._context_json(call.context))
-        parts.append(b"}" if parts else b"{}")
+            text += b',"context":' if call.arguments else b'"context":'
+            text += self._context_json(call.context)
+        parts.append(text + b"}")
         url = self._urls.get((call.model, call.method))
         if url is None:
             url = URL(f"{self.connection.url}/json/2/{call.model}/{call.method}", encoded=True)
@@ -59,6 +66,8 @@ _WORDS = (b"true", b"false", b"null")
 
 def _may_be_json(body: bytes) -> bool:
     """Whether it begins and ends like JSON; whoever decodes it sees the rest."""
+    if body[:1] == b"[" and body[-1:] == b"]":
+        return len(body) > 1
     text = body.strip()
     if not text:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from yarl import URL
@@ -35,14 +35,14 @@ class JsonRpcTransport(HttpTransport):
         """Arguments by position, the context among the keyword arguments."""
         return self._request(call, {}, next(self._numbers))
 
-    async def call(self, call: Call, /) -> Outcome:
+    def call(self, call: Call, /) -> Coroutine[Any, Any, Outcome]:
         """Send one call; see `Transport.call`."""
-        return await self.call_with(call, {})
+        return self.call_with(call, {})
 
-    async def call_with(self, call: Call, named: Mapping[str, Any], /) -> Outcome:
+    def call_with(self, call: Call, named: Mapping[str, Any], /) -> Coroutine[Any, Any, Outcome]:
         """As `call`, with keyword arguments beside the positional ones."""
         number = next(self._numbers)
-        return await self._exchange(call, lambda: self._request(call, named, number), _Reply(number))
+        return self._exchange(call, lambda: self._request(call, named, number), _Reply(number))
 
     def _request(self, call: Call, named: Mapping[str, Any], number: int) -> tuple[URL, Parts]:
         parts: list[bytes | memoryview] = []

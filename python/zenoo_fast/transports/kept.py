@@ -1,9 +1,9 @@
 """Connections that are kept for many exchanges, and one timer for all that may take too long.
 
-To take a connection from aiohttp's pool and give it back, to set up its parser and a stream for the body costs more than
-all else about a call that is answered at once. So a connection is kept while it is busy, and the usual answer is cut into
-head and body by a function that knows nothing else (`zenoo_fast._core.usual_answer`). Any other one, or one that breaks
-off, goes to aiohttp's parser as it came.
+To take a connection from aiohttp's pool and give it back, to set up its parser and a stream for the body costs more
+than all else about a call that is answered at once. So a connection is kept while it is busy, and the usual answer is
+cut into head and body by a function that knows nothing else (`zenoo_fast._core.usual_answer`). Any other one, or one
+that breaks off, goes to aiohttp's parser as it came.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class KeptConnection(asyncio.Protocol):
         """Close it."""
         self._connection.close()
 
-    # ---- the answer -----------------------------------------------------------------------------------------------------
+    # ---- the answer --------------------------------------------------------------------------------------------------
 
     async def _other_answer(self) -> Answer:
         while True:
@@ -176,7 +176,7 @@ class KeptConnection(asyncio.Protocol):
             self._handler.data_received(data)
         self._answered.set_result(None)
 
-    # ---- what the transport tells ---------------------------------------------------------------------------------------
+    # ---- what the transport tells ------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Part of an answer, or something that nobody asked for."""

@@ -21,6 +21,7 @@ _KEPT_SECONDS = 1.0
 """A connection that is idle for longer goes back to aiohttp's pool."""
 _AT_ONCE = 0.0
 
+
 class Unanswered(Exception):  # noqa: N818 - what became of the request, not a fault of ours
     """No usable answer came.
 

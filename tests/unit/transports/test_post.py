@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from zenoo_fast.transports import post
 from zenoo_fast.transports.post import Poster, Unanswered
 
 Serve = Callable[[bytes, bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -95,6 +96,7 @@ async def test_a_server_that_closes_is_connected_to_anew() -> None:
         ((b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", OK), b"{}"),
         ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n", b"1\r\n]\r\n0\r\n\r\n"), b"[1]"),
         ((OK[:40], OK[40:]), b"{}"),
+        ((OK[:-2], OK[-2:-1], OK[-1:]), b"{}"),
         ((OK.replace(b": 2", b": 1001")[:-2] + b"y" * 1001,), None),
         (
             (
@@ -104,7 +106,7 @@ async def test_a_server_that_closes_is_connected_to_anew() -> None:
             None,
         ),
     ],
-    ids=["interim answers", "chunked", "in pieces", "too large", "too large, chunked"],
+    ids=["interim answers", "chunked", "in pieces", "a body in pieces", "too large", "too large, chunked"],
 )
 async def test_answers_of_every_form_are_read(texts: tuple[bytes, ...], content: bytes | None) -> None:
     async with posting(answers(*texts)) as (poster, url, server):
@@ -165,6 +167,80 @@ async def test_an_answer_in_time_is_not_cut_later() -> None:
         await asyncio.sleep(0.3)
         assert (await poster.post(url, (b"{}",), LIMITS)).content == b"{}"
     assert server.connections == 1
+
+
+async def test_each_call_is_cut_at_its_own_time() -> None:
+    release = asyncio.Event()
+
+    async def serve(_head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None:
+        if body == b"[1]":
+            await release.wait()
+            writer.write(OK)
+
+    async with posting(serve) as (poster, url, server):
+        patient = asyncio.create_task(poster.post(url, (b"[1]",), LIMITS))
+        for seconds in (0.2, 0.1):
+            with pytest.raises(Unanswered) as told:
+                await poster.post(url, (b"[2]",), aiohttp.ClientTimeout(total=seconds, sock_connect=5))
+            assert type(told.value.error) is TimeoutError
+        release.set()
+        assert (await patient).content == b"{}"
+    assert server.connections == 3
+
+
+async def test_what_nobody_asked_for_ends_the_connection() -> None:
+    async with posting(answers(OK, OK)) as (poster, url, server):
+        for _ in range(2):
+            assert (await poster.post(url, (b"{}",), LIMITS)).content == b"{}"
+            await asyncio.wait_for(server.ended.wait(), 5)
+            server.ended.clear()
+    assert server.connections == 2
+
+
+async def test_more_than_the_answer_is_none() -> None:
+    """Bytes behind it may be the answer to another's request: as with aiohttp, nothing of it is believed."""
+    async with posting(answers(OK + b"HTTP/1.1 nonsense")) as (poster, url, _):
+        with pytest.raises(Unanswered) as told:
+            await poster.post(url, (b"{}",), LIMITS)
+        assert told.value.sent
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
+    async def serve(_head: bytes, _body: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async with posting(serve) as (poster, url, server):
+        for _ in range(3):
+            assert (await poster.post(url, (b"{}",), LIMITS)).content == b"{}"
+            await asyncio.sleep(0.05)
+    assert server.connections == 3
+
+
+async def test_an_idle_connection_goes_back_to_aiohttp_and_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "_KEPT_SECONDS", 0.05)
+    async with posting(answers(OK)) as (poster, url, server):
+        for _ in range(3):
+            assert (await poster.post(url, (b"{}",), LIMITS)).content == b"{}"
+            await asyncio.sleep(0.2)
+            connector = poster.session.connector
+            assert connector is not None
+            # An idle connection that aiohttp knows of is one that it closes in time.
+            assert sum(map(len, connector._conns.values())) == 1
+    assert server.connections == 1
+
+
+async def test_who_closes_ends_what_is_under_way() -> None:
+    async with posting(answers()) as (poster, url, server):
+        task = asyncio.create_task(poster.post(url, (b"{}",), LIMITS))
+        while not server.requests:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+        await poster.close()
+        with pytest.raises(Unanswered) as told:
+            await asyncio.wait_for(task, 5)
+        assert told.value.sent
+        await asyncio.wait_for(server.ended.wait(), 5)
 
 
 async def test_who_is_cancelled_closes_its_connection() -> None:

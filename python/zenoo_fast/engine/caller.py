@@ -111,7 +111,7 @@ class Caller:
     async def send(self, call: Call, records: int = 0) -> Outcome:
         """Send it once, when the server is there."""
         breaker = self.policy.breaker
-        if breaker is not None:
+        if breaker is not None and breaker.paused:
             await breaker.wait()
         self.requests += 1
         try:

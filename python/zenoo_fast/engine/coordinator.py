@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.announced import Announced
 from zenoo_fast.engine.caller import Caller
+from zenoo_fast.engine.chunks import AnyChunk
 from zenoo_fast.engine.crew import Crew
 from zenoo_fast.engine.feed import BlockSource, Feed
 from zenoo_fast.engine.job import Job
@@ -132,7 +133,7 @@ class Coordinator:
             await feed.close()
 
     async def _dispatch(self, feed: Feed) -> None:
-        crew, job = self.crew, self.job
+        crew, job, loop = self.crew, self.job, asyncio.get_running_loop()
         while not crew.control.stopped:
             if not await self._place():
                 return
@@ -150,7 +151,7 @@ class Coordinator:
                 if job.dry_run:
                     continue
                 taken = True
-                task = asyncio.create_task(self._settle(chunk))
+                task = loop.create_task(self._settle(chunk))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             except (OSError, ValueError) as error:
@@ -208,10 +209,10 @@ class Coordinator:
 
     async def _settle(self, chunk: Chunk) -> None:
         """One chunk, to its end, whatever happens."""
-        done = RowSet()
+        done: list[AnyChunk] = []
 
         def settled(one: Settled) -> None:
-            add_rows(done, one.chunk)
+            done.append(one.chunk)
             self._tally.settled(one)
 
         names = self.crew.plan.names(chunk)
@@ -221,17 +222,17 @@ class Coordinator:
             async with self._turns.turn(names) if names else nullcontext():
                 await self._bring_in(chunk, settled, in_order=in_order)
             if self.crew.control.stopped:  # what had not left by then
-                self._tally.give_back(chunk.without(done), self.crew.control.reason)
+                self._tally.give_back(_without(chunk, done), self.crew.control.reason)
         except ZenooError as error:
             self.crew.control.stop(error.message)
-            self._tally.give_back(chunk.without(done), error.message)
+            self._tally.give_back(_without(chunk, done), error.message)
         except asyncio.CancelledError:
-            self._forget(chunk.without(done), "the run was stopped while the call was under way")
+            self._forget(_without(chunk, done), "the run was stopped while the call was under way")
             raise
         except Exception as error:
             logger.exception("a chunk could not be settled")
             self.crew.control.stop(f"internal error: {type(error).__name__}: {error}")
-            self._forget(chunk.without(done), str(error))
+            self._forget(_without(chunk, done), str(error))
         finally:
             if self._lanes is not None:
                 self._lanes.done(chunk)
@@ -311,3 +312,11 @@ class Coordinator:
         self._telling.finish()
         if crew.events is not None:
             crew.events.run_finished(report)
+
+
+def _without(chunk: Chunk, done: Iterable[AnyChunk]) -> Chunk:
+    """The rows of a chunk that are in none of its parts that are done."""
+    rows = RowSet()
+    for one in done:
+        add_rows(rows, one)
+    return chunk.without(rows)

@@ -109,7 +109,8 @@ class Piecework:
 
         def settled(one: Settled) -> None:
             nonlocal refused
-            refused = refused or any(reject.code == SERVER for reject in one.rejects)
+            if one.rejects:
+                refused = refused or any(reject.code == SERVER for reject in one.rejects)
             self._settled(one)
 
         try:

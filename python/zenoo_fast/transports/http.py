@@ -190,7 +190,8 @@ class HttpTransport:
             read: Reads the answer; `read` without.
         """
         try:
-            await self.open()
+            if self._poster is None:
+                await self.open()
             url, body = _made(make)
         except ConfigurationError as error:
             return classify.exception(error, sent=False, hopeless=True)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 
 from zenoo_fast._core import Chunk, RowSet
 from zenoo_fast.engine.announced import Announced
@@ -18,7 +17,7 @@ from zenoo_fast.engine.job import Job
 from zenoo_fast.engine.journal_file import minus
 from zenoo_fast.engine.lanes import Lanes
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind, RowState, ServerError, Settled
-from zenoo_fast.engine.piecework import Piecework
+from zenoo_fast.engine.piecework import Piecework, send_piece
 from zenoo_fast.engine.plan import OnSettled, Pieces
 from zenoo_fast.engine.report import ImportReport
 from zenoo_fast.engine.tally import Tally, add_rows
@@ -151,9 +150,7 @@ class Coordinator:
                 if job.dry_run:
                     continue
                 taken = True
-                task = loop.create_task(self._settle(chunk))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._tasks.add(loop.create_task(self._settle(chunk)))
             except (OSError, ValueError) as error:
                 where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
                 self._unreadable = f"the input cannot be read any further: {where}{error}"
@@ -219,7 +216,10 @@ class Coordinator:
         # Rows of one lane, or of one record, go in their order.
         in_order = self._lanes is not None or (bool(names) and len(names) < len(chunk))
         try:
-            async with self._turns.turn(names) if names else nullcontext():
+            if names:
+                async with self._turns.turn(names):
+                    await self._bring_in(chunk, settled, in_order=in_order)
+            else:
                 await self._bring_in(chunk, settled, in_order=in_order)
             if self.crew.control.stopped:  # what had not left by then
                 self._tally.give_back(_without(chunk, done), self.crew.control.reason)
@@ -237,6 +237,9 @@ class Coordinator:
             if self._lanes is not None:
                 self._lanes.done(chunk)
             self.crew.limiter.release()
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.remove(task)  # it ends with this: a callback would be one more turn of the loop
 
     async def _bring_in(self, chunk: Chunk, settled: OnSettled, *, in_order: bool) -> None:
         """Find out what to send for a chunk, and send it."""
@@ -246,6 +249,9 @@ class Coordinator:
             await self._announce(pieces)
         if plan.looks_up:
             crew.sizer.asked(len(chunk), time.perf_counter() - started)
+        if len(pieces.calls) == 1 and not plan.looks_up:  # it was cut when it was read
+            await send_piece(*pieces.calls[0], self._caller, settled, crew)
+            return
         await Piecework(pieces, self._caller, settled, crew, in_order=in_order, last=self._all_read()).run()
         if plan.looks_up:
             # What was asked counts as much as what was written.
@@ -291,6 +297,7 @@ class Coordinator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
 
     def _may_block(self) -> str:
         """A plugin's transport works in this loop; ours do not block."""

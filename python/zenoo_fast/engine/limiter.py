@@ -61,10 +61,11 @@ class Limiter:
 
     def try_acquire(self) -> bool:
         """Take a place where there is one."""
-        if self.in_flight >= self.limit:
+        limit = self.limit
+        if self.in_flight >= limit:
             return False
         self.in_flight += 1
-        self._round_full = self._round_full or self.in_flight >= self.limit
+        self._round_full = self._round_full or self.in_flight >= limit
         return True
 
     async def acquire(self, on_wait: Callable[[asyncio.Future[None]], None] | None = None) -> None:
@@ -96,6 +97,8 @@ class Limiter:
         self._wake()
 
     def _wake(self) -> None:
+        if not self._waiters:
+            return
         for waiter in self._waiters[: max(0, self.limit - self.in_flight)]:
             if not waiter.done():
                 waiter.set_result(None)

@@ -78,7 +78,7 @@ class Piecework:
             if self._waiting and self._hoping is None and self._limiter is not None:
                 self._hoping = asyncio.create_task(self._help(self._limiter))
             try:
-                await self._send(calls, piece)
+                await send_piece(calls, piece, self._caller, self._settled, self._crew)
             except BaseException:
                 self._waiting.clear()
                 raise
@@ -104,17 +104,23 @@ class Piecework:
         finally:
             limiter.release()
 
-    async def _send(self, calls: Calls, piece: AnyChunk) -> None:
-        refused = False
 
-        def settled(one: Settled) -> None:
-            nonlocal refused
-            if one.rejects:
-                refused = refused or any(reject.code == SERVER for reject in one.rejects)
-            self._settled(one)
+async def send_piece(calls: Calls, piece: AnyChunk, caller: Caller, settled: OnSettled, crew: Crew) -> None:
+    """Send one piece by as many calls as it takes; what the server refuses of it makes later ones smaller.
 
-        try:
-            await Sender(self._caller, calls, settled).settle(piece)
-        finally:
-            if refused:
-                self._crew.sizer.refused(len(piece))
+    Raises:
+        RunStopped: No record can succeed.
+    """
+    refused = False
+
+    def told(one: Settled) -> None:
+        nonlocal refused
+        if one.rejects:
+            refused = refused or any(reject.code == SERVER for reject in one.rejects)
+        settled(one)
+
+    try:
+        await Sender(caller, calls, told).settle(piece)
+    finally:
+        if refused:
+            crew.sizer.refused(len(piece))

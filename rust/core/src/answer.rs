@@ -44,27 +44,18 @@ pub fn usual_head(data: &[u8]) -> Option<Head> {
         if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) || !is_text(value) {
             return None;
         }
-        // Few lengths matter: most names are passed over without comparing them.
-        match name.len() {
-            14 if name.eq_ignore_ascii_case(b"Content-Length") => {
-                if length.replace(number(value)?).is_some() {
-                    return None;
-                }
-            }
-            12 if name.eq_ignore_ascii_case(b"Content-Type") => {
-                if media_type.replace(essence(value)?).is_some() {
-                    return None;
-                }
-            }
-            10 if name.eq_ignore_ascii_case(b"Connection") => {
-                if !value.eq_ignore_ascii_case(b"keep-alive") {
-                    return None;
-                }
-            }
-            17 if name.eq_ignore_ascii_case(b"Transfer-Encoding") => return None,
-            16 if name.eq_ignore_ascii_case(b"Content-Encoding") => return None,
-            7 if name.eq_ignore_ascii_case(b"Upgrade") => return None,
-            _ => {}
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        let usual = if is(b"Content-Length") {
+            length.replace(number(value)?).is_none()
+        } else if is(b"Content-Type") {
+            media_type.replace(essence(value)?).is_none()
+        } else if is(b"Connection") {
+            value.eq_ignore_ascii_case(b"keep-alive")
+        } else {
+            !(is(b"Transfer-Encoding") || is(b"Content-Encoding") || is(b"Upgrade"))
+        };
+        if !usual {
+            return None;
         }
     }
     None

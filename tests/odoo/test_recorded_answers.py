@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -104,7 +105,9 @@ def ask(server: PrivateOdoo, protocol: str, case: Case) -> dict[str, Any]:
     content = json.dumps(body).encode()
     connection = HTTPConnection(urlsplit(server.url).netloc, timeout=120)
     try:
-        connection.request("POST", path, content[:-5] if case.cut else content, headers)
+        # Odoo refuses a body that is too large while it still comes: what it said is there to be read.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", path, content[:-5] if case.cut else content, headers)
         answer = connection.getresponse()
         text = answer.read().decode()
     finally:

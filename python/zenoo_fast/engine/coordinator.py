@@ -150,7 +150,9 @@ class Coordinator:
                 if job.dry_run:
                     continue
                 taken = True
-                self._tasks.add(loop.create_task(self._settle(chunk)))
+                task = loop.create_task(self._settle(chunk))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             except (OSError, ValueError) as error:
                 where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
                 self._unreadable = f"the input cannot be read any further: {where}{error}"
@@ -237,9 +239,6 @@ class Coordinator:
             if self._lanes is not None:
                 self._lanes.done(chunk)
             self.crew.limiter.release()
-            task = asyncio.current_task()
-            assert task is not None
-            self._tasks.remove(task)  # it ends with this: a callback would be one more turn of the loop
 
     async def _bring_in(self, chunk: Chunk, settled: OnSettled, *, in_order: bool) -> None:
         """Find out what to send for a chunk, and send it."""
@@ -297,7 +296,6 @@ class Coordinator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
 
     def _may_block(self) -> str:
         """A plugin's transport works in this loop; ours do not block."""

@@ -84,13 +84,24 @@ def name_json(name: str) -> bytes:
     return to_json(name)
 
 
-def argument_parts(value: Any) -> tuple[bytes | memoryview, ...]:
-    """An argument's JSON in parts; that of rows is not copied.
+def append_argument(parts: list[bytes | memoryview], text: bytes, value: Any) -> bytes:
+    """Add an argument's JSON to a body; that of rows is a part of its own, and not copied.
+
+    Args:
+        parts: The body's parts so far.
+        text: What follows them.
+        value: The argument.
+
+    Returns:
+        What follows the parts now.
 
     Raises:
         ValueError: It has no JSON form.
     """
-    return (b"[", rows_json(value), b"]") if is_rows(value) else (to_json(value),)
+    if is_rows(value):
+        parts += (text + b"[", rows_json(value))
+        return b"]"
+    return text + to_json(value)
 
 
 class ContextJson:

@@ -8,8 +8,8 @@ from yarl import URL
 
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
-from zenoo_fast.transports.base import Call, Connection, is_rows, rows_json
-from zenoo_fast.transports.http import HttpTransport, name_json, server_error, to_json
+from zenoo_fast.transports.base import Call, Connection
+from zenoo_fast.transports.http import HttpTransport, append_argument, name_json, server_error
 from zenoo_fast.transports.kept import Parts
 
 
@@ -32,11 +32,7 @@ class Json2Transport(HttpTransport):
         text = b"{"
         for name, value in call.arguments.items():
             text += (b",%b:" if parts or text != b"{" else b"%b:") % name_json(name)
-            if is_rows(value):
-                parts += (text + b"[", rows_json(value))
-                text = b"]"
-            else:
-                text += to_json(value)
+            text = append_argument(parts, text, value)
         if call.context:
             text += b',"context":' if call.arguments else b'"context":'
             text += self._context_json(call.context)
@@ -66,8 +62,6 @@ _WORDS = (b"true", b"false", b"null")
 
 def _may_be_json(body: bytes) -> bool:
     """Whether it begins and ends like JSON; whoever decodes it sees the rest."""
-    if body[:1] == b"[" and body[-1:] == b"]":
-        return len(body) > 1
     text = body.strip()
     if not text:
         return False

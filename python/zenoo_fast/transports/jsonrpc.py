@@ -12,7 +12,7 @@ from yarl import URL
 from zenoo_fast.engine.outcome import Outcome, OutcomeKind
 from zenoo_fast.transports import classify
 from zenoo_fast.transports.base import Call, Connection
-from zenoo_fast.transports.http import HttpTransport, argument_parts, name_json, server_error, to_json
+from zenoo_fast.transports.http import HttpTransport, append_argument, name_json, server_error, to_json
 from zenoo_fast.transports.kept import Parts
 
 
@@ -46,14 +46,19 @@ class JsonRpcTransport(HttpTransport):
 
     def _request(self, call: Call, named: Mapping[str, Any], number: int) -> tuple[URL, Parts]:
         parts: list[bytes | memoryview] = []
-        for value in call.arguments.values():
-            parts += (b"," if parts else b"", *argument_parts(value))
+        text = b""
+        for position, value in enumerate(call.arguments.values()):
+            text = append_argument(parts, text + b"," if position else text, value)
         if named:
             keywords = to_json({**named, "context": call.context} if call.context else dict(named))
         else:
             keywords = b'{"context":%b}' % self._context_json(call.context) if call.context else b"{}"
-        before = b"%b,%b,%b,[" % (self._head, name_json(call.model), name_json(call.method))
-        return self._url, _envelope(number, b"object", b"execute_kw", before, *parts, b"],", keywords, b"]")
+        parts.append(b"%b],%b]}}" % (text, keywords))
+        # Last, when nothing fails any more: it holds the secret, and a traceback may show a frame's variables.
+        opened = _opened(number, b"object", b"execute_kw")
+        opened += b"%b,%b,%b,[" % (self._head, name_json(call.model), name_json(call.method))
+        parts[0] = b"".join((opened, parts[0]))
+        return self._url, parts
 
     async def common(self, method: str, arguments: list[Any], /) -> Outcome:
         """A call of the service ``common`` (``version``, ``login``), for which nobody need be logged in."""
@@ -64,13 +69,13 @@ class JsonRpcTransport(HttpTransport):
 
 
 def _common(url: URL, number: int, method: str, arguments: list[Any]) -> Callable[[], tuple[URL, Parts]]:
-    return lambda: (url, _envelope(number, b"common", method.encode(), to_json(arguments)))
+    return lambda: (url, (_opened(number, b"common", method.encode()) + to_json(arguments) + b"}}",))
 
 
-def _envelope(number: int, service: bytes, method: bytes, *arguments: bytes | memoryview) -> Parts:
-    """A request; its arguments' JSON may come in parts."""
+def _opened(number: int, service: bytes, method: bytes) -> bytes:
+    """A request up to its arguments; two braces close it."""
     head = b'{"jsonrpc":"2.0","method":"call","id":%d,"params":{"service":"%b","method":"%b","args":'
-    return (head % (number, service, method), *arguments, b"}}")
+    return head % (number, service, method)
 
 
 class _Reply:

@@ -20,7 +20,7 @@ from aiohttp.connector import Connection
 from zenoo_fast._core import usual_answer
 
 Parts = Sequence[bytes | memoryview]
-"""A request or its body in parts: rows are large, and are not copied into it."""
+"""A request or its body: text, then rows and text in turn. Rows are large, and are not copied into it."""
 
 _GRANULARITY = 0.001
 """Seconds: timers may end that much early."""

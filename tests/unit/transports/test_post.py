@@ -24,6 +24,7 @@ class Server:
         self.serve = serve
         self.connections = 0
         self.requests: list[tuple[bytes, bytes]] = []
+        self.asked = asyncio.Event()
         self.ended = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,6 +35,7 @@ class Server:
                 length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
                 body = await reader.readexactly(int(length.split(b":")[1]))
                 self.requests.append((head, body))
+                self.asked.set()
                 await self.serve(head, body, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -234,8 +236,7 @@ async def test_an_idle_connection_goes_back_to_aiohttp_and_is_taken_again(monkey
 async def test_who_closes_ends_what_is_under_way() -> None:
     async with posting(answers()) as (poster, url, server):
         task = asyncio.create_task(poster.post(url, (b"{}",), LIMITS))
-        while not server.requests:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)
+        await asyncio.wait_for(server.asked.wait(), 5)
         await poster.close()
         with pytest.raises(Unanswered) as told:
             await asyncio.wait_for(task, 5)
@@ -246,8 +247,7 @@ async def test_who_closes_ends_what_is_under_way() -> None:
 async def test_who_is_cancelled_closes_its_connection() -> None:
     async with posting(answers()) as (poster, url, server):
         task = asyncio.create_task(poster.post(url, (b"{}",), LIMITS))
-        while not server.requests:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)
+        await asyncio.wait_for(server.asked.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -326,11 +326,11 @@ pub fn write_vals<V: Value>(
     value: &V,
     out: &mut Vec<u8>,
 ) -> Result<bool, Fault> {
-    if field.kind == Kind::Text {
-        if let Look::Text(text) = value.look() {
-            value::write_text(out, field, &text)?;
-            return Ok(text.is_empty());
-        }
+    if field.kind == Kind::Text
+        && let Look::Text(text) = value.look()
+    {
+        value::write_text(out, field, &text)?;
+        return Ok(text.is_empty());
     }
     match convert(field, form, value)? {
         Some(parsed) => {

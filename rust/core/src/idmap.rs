@@ -43,17 +43,19 @@ impl IdMap {
         let stop = start + run.length;
         self.cut(start, stop);
         self.length += run.length;
-        if let Some((&next, &after)) = self.runs.range(stop..).next() {
-            if next == stop && after.id == run.id + run.length as i64 {
-                self.runs.remove(&next);
-                run.length += after.length;
-            }
+        if let Some((&next, &after)) = self.runs.range(stop..).next()
+            && next == stop
+            && after.id == run.id + run.length as i64
+        {
+            self.runs.remove(&next);
+            run.length += after.length;
         }
-        if let Some((&before, earlier)) = self.runs.range_mut(..start).next_back() {
-            if before + earlier.length == start && earlier.id + earlier.length as i64 == run.id {
-                earlier.length += run.length;
-                return;
-            }
+        if let Some((&before, earlier)) = self.runs.range_mut(..start).next_back()
+            && before + earlier.length == start
+            && earlier.id + earlier.length as i64 == run.id
+        {
+            earlier.length += run.length;
+            return;
         }
         self.runs.insert(start, run);
     }

@@ -1,4 +1,8 @@
 //! Appending JSON to a byte buffer.
+use crate::short::{self, SHORT, is_plain, special_bytes};
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// For each byte: 0 where it stands for itself in a JSON string, else the letter after the backslash (`u`: `\u00XX`).
 const ESCAPE: [u8; 256] = {
@@ -19,64 +23,6 @@ const ESCAPE: [u8; 256] = {
 };
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// The highest bit of the lowest byte that is a control character, a quote or a backslash is set, and none below it.
-#[inline]
-fn special_bytes(word: u64) -> u64 {
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let is_quote = quote.wrapping_sub(ONES) & !quote;
-    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (below_space | is_quote | is_backslash) & HIGHS
-}
-
-/// All bytes can be copied as they are.
-#[inline]
-fn is_plain(bytes: &[u8]) -> bool {
-    // Without a branch, so that the compiler makes it a few instructions on all of them at once.
-    let look = |block: &[u8; 16]| {
-        let special_byte =
-            |byte| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-        block
-            .iter()
-            .fold(0, |found, &byte| found | special_byte(byte))
-            != 0
-    };
-    let word = |word: &[u8; 8]| special_bytes(u64::from_le_bytes(*word)) != 0;
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let mut blocks = bytes.chunks_exact(16);
-        !(look(last) || blocks.any(|block| block.first_chunk().is_some_and(look)))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        !(word(first) || word(last))
-    } else {
-        bytes.iter().all(|&byte| ESCAPE[byte as usize] == 0)
-    }
-}
-
-/// All bytes are ASCII and can be copied as they are: they are a text, without another look at them.
-#[inline]
-fn is_plain_ascii(bytes: &[u8]) -> bool {
-    // As signed numbers, bytes from 0x80 on are below zero.
-    let special =
-        |byte: u8| u8::from((byte as i8) < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    let look = |block: &[u8; 16]| block.iter().fold(0, |found, &byte| found | special(byte)) != 0;
-    let word = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        word & HIGHS != 0 || special_bytes(word) != 0
-    };
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let mut blocks = bytes.chunks_exact(16);
-        !(look(last) || blocks.any(|block| block.first_chunk().is_some_and(look)))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        !(word(first) || word(last))
-    } else {
-        bytes.iter().all(|&byte| special(byte) == 0)
-    }
-}
-
 /// Length of the longest prefix that can be copied as it is.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
@@ -151,20 +97,21 @@ pub fn string_body(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Bytes that are appended again and again: short ones by one copy of a fixed length, which needs no call.
+/// A member's key, `"name":`, to be written again and again.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    padded: [u8; PREPARED],
+    padded: [u8; SHORT],
     length: usize,
     bytes: Vec<u8>,
 }
 
-const PREPARED: usize = 32;
+/// A short key, a short value, two quotes and a comma.
+pub const MEMBER: usize = 2 * SHORT + 3;
 
 impl Prepared {
     /// From the bytes.
     pub fn new(bytes: &[u8]) -> Self {
-        let mut padded = [0; PREPARED];
+        let mut padded = [0; SHORT];
         for (to, from) in padded.iter_mut().zip(bytes) {
             *to = *from;
         }
@@ -186,11 +133,17 @@ impl Prepared {
         self.length
     }
 
+    /// They and a value are short.
+    #[inline]
+    pub fn is_short_with(&self, value: &[u8]) -> bool {
+        self.length <= SHORT && value.len() <= SHORT
+    }
+
     /// Append them.
     #[inline]
     pub fn append(&self, out: &mut Vec<u8>) {
-        if self.bytes.len() <= PREPARED {
-            let end = out.len() + self.bytes.len();
+        if self.length <= SHORT {
+            let end = out.len() + self.length;
             out.extend_from_slice(&self.padded);
             out.truncate(end);
         } else {
@@ -198,87 +151,119 @@ impl Prepared {
         }
     }
 
-    /// Append them, a value (in quotes) and a comma.
+    /// Write a member where both are short: a copy of the padded key, the value, and a comma.
     ///
-    /// Everything goes into room of a fixed length, which is cut to size once: the vector's length is read and written
-    /// twice, not at every part, each of which would have to wait for the one before it.
-    #[inline]
-    fn append_with<const QUOTED: bool>(&self, out: &mut Vec<u8>, value: &[u8]) {
-        let quote: &[u8] = if QUOTED { b"\"" } else { b"" };
-        let key = self.length;
-        if key > PREPARED || value.len() > PREPARED {
-            out.reserve(key + value.len() + 3);
-            for part in [&self.bytes, quote, value, quote, b","] {
-                out.extend_from_slice(part);
-            }
-            return;
+    /// What lies behind it in the room is of no meaning then.
+    ///
+    /// Returns its length; `None` where `copy` refuses the value.
+    #[allow(clippy::inline_always)] // called, it takes a tenth longer
+    #[inline(always)]
+    pub fn write<const QUOTED: bool>(
+        &self,
+        room: &mut [u8; MEMBER],
+        value: &[u8],
+        copy: impl Fn(&mut [u8], &[u8]) -> bool,
+    ) -> Option<usize> {
+        if !self.is_short_with(value) {
+            return None;
         }
-        let begin = out.len();
-        out.extend_from_slice(&[0; 2 * PREPARED + 3]);
-        let Some(room) = out.last_chunk_mut::<{ 2 * PREPARED + 3 }>() else {
-            return;
-        };
-        room[..PREPARED].copy_from_slice(&self.padded);
-        let mut at = key;
+        room[..SHORT].copy_from_slice(&self.padded);
+        let mut at = self.length;
         if QUOTED {
             room[at] = b'"';
             at += 1;
         }
-        place(&mut room[at..], value);
+        if !copy(&mut room[at..], value) {
+            return None;
+        }
         at += value.len();
         if QUOTED {
             room[at] = b'"';
             at += 1;
         }
         room[at] = b',';
-        out.truncate(begin + at + 1);
+        Some(at + 1)
+    }
+
+    /// Append such a member; `false`, and nothing is appended, where it is none.
+    ///
+    /// Everything goes into room of a fixed length, which is cut to size once: the vector's length is read and written
+    /// twice, not at every part, each of which would have to wait for the one before it.
+    #[inline]
+    fn append_short<const QUOTED: bool>(
+        &self,
+        out: &mut Vec<u8>,
+        value: &[u8],
+        copy: impl Fn(&mut [u8], &[u8]) -> bool,
+    ) -> bool {
+        let begin = out.len();
+        out.extend_from_slice(&[0; MEMBER]);
+        let room = out.last_chunk_mut();
+        let length = room.and_then(|room| self.write::<QUOTED>(room, value, copy));
+        out.truncate(begin + length.unwrap_or(0));
+        length.is_some()
+    }
+
+    #[inline]
+    fn append_bare(&self, out: &mut Vec<u8>, value: &[u8]) {
+        let copied = |to: &mut [u8], value: &[u8]| {
+            short::copy(to, value);
+            true
+        };
+        if !self.append_short::<false>(out, value, copied) {
+            for part in [&self.bytes, value, b","] {
+                out.extend_from_slice(part);
+            }
+        }
     }
 
     /// Append them, an integer and a comma.
     #[inline]
     pub fn append_integer(&self, out: &mut Vec<u8>, number: i64) {
-        self.append_with::<false>(out, itoa::Buffer::new().format(number).as_bytes());
+        self.append_bare(out, itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// Append them, JSON and a comma.
     #[inline]
     pub fn append_raw(&self, out: &mut Vec<u8>, json: &[u8]) {
-        self.append_with::<false>(out, json);
+        self.append_bare(out, json);
     }
 
     /// Append them, a finite float and a comma.
     #[inline]
     pub fn append_float(&self, out: &mut Vec<u8>, number: f64) {
         debug_assert!(number.is_finite());
-        let mut buffer = zmij::Buffer::new();
-        self.append_with::<false>(out, buffer.format_finite(number).as_bytes());
+        self.append_bare(out, zmij::Buffer::new().format_finite(number).as_bytes());
     }
 
     /// Append them, a boolean and a comma.
     #[inline]
     pub fn append_boolean(&self, out: &mut Vec<u8>, flag: bool) {
-        self.append_with::<false>(out, if flag { b"true" } else { b"false" });
+        self.append_bare(out, if flag { b"true" } else { b"false" });
     }
 
     /// Append them, a short text of plain ASCII and a comma; `false`, and nothing is appended, where the bytes are none.
     #[inline]
     pub fn append_ascii(&self, out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-        let plain = bytes.len() <= PREPARED && is_plain_ascii(bytes);
-        if plain {
-            self.append_with::<true>(out, bytes);
-        }
-        plain
+        self.append_short::<true>(out, bytes, short::copy_plain::<true>)
     }
 
     /// Append them, a string and a comma; `false`, and nothing is appended, where it holds a NUL.
     #[inline]
     pub fn append_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        if is_plain(bytes) {
-            self.append_with::<true>(out, bytes);
+        self.append_short::<true>(out, text.as_bytes(), short::copy_plain::<false>)
+            || self.append_any_text(out, text)
+    }
+
+    fn append_any_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
+        let begin = out.len();
+        if is_plain(text.as_bytes()) {
+            out.reserve(self.length + text.len() + 3);
+            for part in [&self.bytes, &b"\""[..], text.as_bytes(), b"\","] {
+                out.extend_from_slice(part);
+            }
             return true;
         }
-        let begin = out.len();
         self.append(out);
         if string_without_nul(out, text) {
             out.push(b',');
@@ -290,32 +275,12 @@ impl Prepared {
     }
 }
 
-/// Copy up to 32 bytes by copies of fixed lengths, which need no call: the second overlaps the first.
-#[inline]
-fn place(to: &mut [u8], bytes: &[u8]) {
-    #[inline]
-    fn twice<const N: usize>(to: &mut [u8], bytes: &[u8]) {
-        if let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) {
-            to[..N].copy_from_slice(first);
-            to[bytes.len() - N..bytes.len()].copy_from_slice(last);
-        }
-    }
-    match bytes.len() {
-        16.. => twice::<16>(to, bytes),
-        8.. => twice::<8>(to, bytes),
-        4.. => twice::<4>(to, bytes),
-        2.. => twice::<2>(to, bytes),
-        1 => to[0] = bytes[0],
-        _ => {}
-    }
-}
-
 /// Append `bytes[from..to]`: a short piece by one copy of a fixed length, which needs no call.
 #[inline]
 pub fn copy(out: &mut Vec<u8>, bytes: &[u8], from: usize, to: usize) {
     let piece = &bytes[from..to];
-    match bytes.get(from..from + PREPARED) {
-        Some(room) if piece.len() <= PREPARED => {
+    match bytes.get(from..from + SHORT) {
+        Some(room) if piece.len() <= SHORT => {
             let end = out.len() + piece.len();
             out.extend_from_slice(room);
             out.truncate(end);
@@ -514,7 +479,7 @@ mod tests {
                     let plain = position == length || matches!(special, 0x7f | b' ');
                     let mut out = b"{".to_vec();
                     let appended = key.append_ascii(&mut out, &bytes);
-                    assert_eq!(appended, plain && length <= PREPARED, "{bytes:?}");
+                    assert_eq!(appended, plain && length <= SHORT, "{bytes:?}");
                     let text = String::from_utf8(bytes).unwrap_or_default();
                     let wanted = if appended {
                         format!("{{\"k\":\"{text}\",")

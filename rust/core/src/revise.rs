@@ -120,10 +120,10 @@ impl<'a> Reviser<'a> {
                     .ok_or_else(|| Error::Config(format!("record {id} was not read")))?;
                 let mut out = vec![b'{'];
                 for (column, cell) in self.cells(row)? {
-                    if let Some(parsed) = self.parsed(column, cell)? {
-                        if !same(column.field, &parsed, record.get(&column.field.name)) {
-                            append(&mut out, column.field, &parsed);
-                        }
+                    if let Some(parsed) = self.parsed(column, cell)?
+                        && !same(column.field, &parsed, record.get(&column.field.name))
+                    {
+                        append(&mut out, column.field, &parsed);
                     }
                 }
                 Ok((out.len() > 1).then(|| closed(out)))

@@ -59,10 +59,10 @@ impl RowSet {
 
     /// How many rows from `row` on, without a gap, are all in the set (`true`) or all outside of it (`false`).
     pub fn run_at(&self, row: u64) -> (bool, u64) {
-        if let Some((_, &stop)) = self.runs.range(..=row).next_back() {
-            if row < stop {
-                return (true, stop - row);
-            }
+        if let Some((_, &stop)) = self.runs.range(..=row).next_back()
+            && row < stop
+        {
+            return (true, stop - row);
         }
         let next = self
             .runs
@@ -135,12 +135,12 @@ impl<'s> Skipped<'s> {
     /// The row is in the set; rows are asked for in ascending order.
     #[inline]
     pub fn has(&mut self, row: u64) -> bool {
-        if row >= self.until {
-            if let Some(rows) = self.rows {
-                let (inside, count) = rows.run_at(row);
-                self.inside = inside;
-                self.until = row.saturating_add(count);
-            }
+        if row >= self.until
+            && let Some(rows) = self.rows
+        {
+            let (inside, count) = rows.run_at(row);
+            self.inside = inside;
+            self.until = row.saturating_add(count);
         }
         self.inside
     }

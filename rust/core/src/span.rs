@@ -455,7 +455,7 @@ mod tests {
         for _ in 0..200_000 {
             let digits = next() % 18;
             let whole = next() % 10u64.pow(next() as u32 % 17);
-            let sign = if next() % 4 == 0 { "-" } else { "" };
+            let sign = if next().is_multiple_of(4) { "-" } else { "" };
             let fraction = format!(
                 "{:0width$}",
                 next() % 10u64.pow(digits as u32),

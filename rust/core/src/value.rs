@@ -456,7 +456,7 @@ pub fn base64_text(text: &str) -> Result<&str, Fault> {
             _ => return Err(Fault::new("invalid_base64", "is not base64")),
         }
     }
-    if padding > 2 || (count + padding) % 4 != 0 {
+    if padding > 2 || !(count + padding).is_multiple_of(4) {
         return Err(Fault::new(
             "invalid_base64",
             "is not base64: its length is not a multiple of 4",

@@ -11,6 +11,7 @@ use zenoo_fast_core::chunk::{Block, RawFormat};
 use zenoo_fast_core::chunker::{Chunker, Mark};
 use zenoo_fast_core::dynamic::Value;
 use zenoo_fast_core::layout::{Layout, Shape};
+use zenoo_fast_core::line::{Line, Room};
 use zenoo_fast_core::record::{
     self, Failure, Keys, LoadKeys, Quick, invalid_key, not_a_mapping, write_bare_id, write_ids,
     write_load, write_member,
@@ -18,48 +19,45 @@ use zenoo_fast_core::record::{
 use zenoo_fast_core::schema::Kind;
 use zenoo_fast_core::value;
 
-use crate::raw::{Item, Items, Plain, Walk};
+use crate::raw::{Item, Plain, Walk};
 use crate::values::Object;
+
+/// A key that was seen.
+struct Seen<'l> {
+    /// The object that it came as first.
+    object: Py<PyString>,
+    /// What plain values of it need: here once more, so that they are found together.
+    quick: Option<Quick<'l>>,
+}
 
 /// Keys seen so far, by position in the record.
 struct Known<'l> {
     keys: Keys<'l>,
-    /// The object of each, as it came first.
-    objects: Vec<Py<PyString>>,
+    seen: Vec<Seen<'l>>,
 }
 
 impl<'l> Known<'l> {
     fn new(layout: &'l Layout) -> Self {
         Self {
             keys: Keys::new(layout),
-            objects: Vec::new(),
+            seen: Vec::new(),
         }
     }
 
-    /// Where a key at a position stands among the known ones.
-    #[inline]
-    fn find<'a>(
-        &mut self,
-        at: usize,
-        item: Item<'a>,
-        items: &Items<'a, '_>,
-    ) -> Result<usize, Failure> {
-        match self.objects.get(at) {
-            Some(known) if item.has_key(known) => Ok(at),
-            _ => self.find_slowly(&items.key(item)),
-        }
-    }
-
+    /// Where a key stands among the known ones.
     #[cold]
-    fn find_slowly(&mut self, key: &Bound<'_, PyAny>) -> Result<usize, Failure> {
-        let mut objects = self.objects.iter();
-        if let Some(at) = objects.position(|known| known.as_ptr() == key.as_ptr()) {
+    fn find(&mut self, key: &Bound<'_, PyAny>) -> Result<usize, Failure> {
+        let mut seen = self.seen.iter();
+        if let Some(at) = seen.position(|seen| seen.object.as_ptr() == key.as_ptr()) {
             return Ok(at);
         }
         let text = key.cast::<PyString>().map_err(|_| invalid_key())?;
         let at = self.keys.find(text.to_str().map_err(|_| invalid_key())?);
-        if at == self.objects.len() {
-            self.objects.push(text.clone().unbind());
+        if at == self.seen.len() {
+            self.seen.push(Seen {
+                object: text.clone().unbind(),
+                quick: self.keys.known()[at].quick.clone(),
+            });
         }
         Ok(at)
     }
@@ -74,10 +72,10 @@ impl<'l> Known<'l> {
         items
             .enumerate()
             .map(|(at, (key, value))| {
-                let known = self.objects.get(at);
-                let place = match known.filter(|known| known.as_ptr() == key.as_ptr()) {
+                let seen = self.seen.get(at);
+                let place = match seen.filter(|seen| seen.object.as_ptr() == key.as_ptr()) {
                     Some(_) => at,
-                    None => self.find_slowly(&key)?,
+                    None => self.find(&key)?,
                 };
                 Ok((place, Object(value)))
             })
@@ -106,6 +104,7 @@ pub fn extract(
     chunker.expect(rows, row_bytes.load(Ordering::Relaxed).saturating_mul(rows));
     let mut known = Known::new(layout);
     let mut walk = Walk::default();
+    let mut room = Room::default();
     let list = records.cast_exact::<PyList>().ok();
     let mut load = None;
     let mut at = start;
@@ -117,7 +116,15 @@ pub fn extract(
         at += 1;
         let mark = chunker.mark();
         let written = match layout.settings.shape {
-            Shape::Vals => vals(&record, &mut known, &mut walk, mark, &mut chunker).map(|()| true),
+            Shape::Vals => vals(
+                &record,
+                &mut known,
+                &mut walk,
+                &mut room,
+                mark,
+                &mut chunker,
+            )
+            .map(|()| true),
             Shape::Load => load_row(&record, &mut known, &mut walk, &mut load, &mut chunker),
             Shape::Ids => ids(&record, &mut known, &mut walk, &mut chunker).map(|()| true),
         };
@@ -147,34 +154,49 @@ fn mapping<'a, 'py>(record: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, PyDi
         .map_err(|_| not_a_mapping(&Object(record.clone()).type_name()))
 }
 
+#[allow(clippy::inline_always)] // called, it takes a tenth longer
+#[inline(always)]
 fn vals(
     record: &Bound<'_, PyAny>,
     known: &mut Known<'_>,
     walk: &mut Walk,
+    room: &mut Room,
     mark: Mark,
     chunker: &mut Chunker,
 ) -> Result<(), Failure> {
     let record = mapping(record)?;
-    chunker.data().push(b'{');
+    let mut line = Line::new(room, chunker.data());
+    line.push(b'{');
     let mut filled = 0u64;
     let items = walk.items(record);
     let mut at = 0;
-    while let Some(item) = items.get(at) {
-        let found = known.find(at, item, &items)?;
-        let Some(quick) = &known.keys.known()[found].quick else {
+    'plain: loop {
+        for (item, seen) in items.from(at).zip(known.seen.get(at..).unwrap_or_default()) {
+            if !item.has_key(&seen.object) {
+                break;
+            }
+            let Some(full) = write_plain(seen.quick.as_ref(), item, &mut line) else {
+                break 'plain;
+            };
+            filled |= full;
+            at += 1;
+        }
+        let Some(item) = items.from(at).next() else {
             break;
         };
-        match write_plain(quick, item, chunker.data()) {
-            Some(true) => filled |= quick.required,
-            Some(false) => {}
-            None => break,
-        }
+        // A key that is new, or not at its usual place.
+        let found = known.find(&items.key(item))?;
+        let Some(full) = write_plain_here(known.seen[found].quick.as_ref(), item, &mut line) else {
+            break;
+        };
+        filled |= full;
         at += 1;
     }
+    drop(line);
     // The first value of another type, or with something wrong: the general way from there on.
-    if items.get(at).is_some() {
+    if items.from(at).next().is_some() {
         for (key, value) in items.owned(at) {
-            let found = known.find_slowly(&key)?;
+            let found = known.find(&key)?;
             let key = &known.keys.known()[found];
             if !write_member(key, &Object(value), chunker)? {
                 filled |= key.required();
@@ -184,35 +206,49 @@ fn vals(
     record::end_object(known.keys.layout(), filled, mark, chunker)
 }
 
-/// Append a key with a plain value that is good; `Some` says whether it is not Odoo's empty value. `None` where the
-/// general way has to be gone: nothing was appended.
-#[inline]
-fn write_plain(quick: &Quick<'_>, item: Item<'_>, data: &mut Vec<u8>) -> Option<bool> {
+/// Append a key with a plain value that is good; the answer is the key's bit among the required fields where it has one
+/// and the value is not Odoo's empty one. `None` where the general way has to be gone: nothing was appended.
+#[allow(clippy::inline_always)] // called, it takes a tenth longer
+#[inline(always)]
+fn write_plain(quick: Option<&Quick<'_>>, item: Item<'_>, line: &mut Line<'_>) -> Option<u64> {
+    let quick = quick?;
     let key = &quick.key;
     let within = |least, number| (least..=value::INTEGER_MAX).contains(&number);
     match (item.plain(), quick.field.kind) {
         (Plain::Text(text), _) if quick.free_text => {
-            return key.append_text(data, text).then_some(!text.is_empty());
+            if !line.text(key, text) {
+                return None;
+            }
+            if text.is_empty() {
+                return Some(0);
+            }
         }
         (Plain::Integer(number), Kind::Integer) if within(value::INTEGER_MIN, number) => {
-            key.append_integer(data, number);
+            line.integer(key, number);
         }
         (Plain::Integer(number), Kind::Many2one | Kind::Many2oneReference) if within(1, number) => {
-            key.append_integer(data, number);
+            line.integer(key, number);
         }
         (Plain::Float(number), Kind::Float) if number.is_finite() => {
-            key.append_float(data, number);
+            line.float(key, number);
         }
-        (Plain::Boolean(flag), Kind::Boolean) => key.append_boolean(data, flag),
+        (Plain::Boolean(flag), Kind::Boolean) => line.boolean(key, flag),
         (Plain::Boolean(false) | Plain::Nothing, kind)
             if !matches!(kind, Kind::Boolean | Kind::Json) =>
         {
-            key.append_boolean(data, false);
-            return Some(false);
+            line.boolean(key, false);
+            return Some(0);
         }
         _ => return None,
     }
-    Some(true)
+    Some(quick.required)
+}
+
+/// The same, for what comes seldom.
+#[cold]
+#[inline(never)]
+fn write_plain_here(quick: Option<&Quick<'_>>, item: Item<'_>, line: &mut Line<'_>) -> Option<u64> {
+    write_plain(quick, item, line)
 }
 
 fn load_row(

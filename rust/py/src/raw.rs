@@ -118,9 +118,11 @@ fn prefetch(object: *const ffi::PyObject) {
 }
 
 impl<'a, 'py> Items<'a, 'py> {
+    /// The items from one on.
     #[inline]
-    pub fn get(&self, at: usize) -> Option<Item<'a>> {
-        self.pairs.get(at).map(|&pair| Item {
+    pub fn from(&self, at: usize) -> impl Iterator<Item = Item<'a>> {
+        let rest = self.pairs.get(at..).unwrap_or_default();
+        rest.iter().map(|&pair| Item {
             pair,
             items: PhantomData,
         })
@@ -134,7 +136,7 @@ impl<'a, 'py> Items<'a, 'py> {
 
     /// The items from one on, with references of their own: Python code may run from here on.
     pub fn owned(self, from: usize) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let rest = self.pairs[from..].iter();
+        let rest = self.pairs.get(from..).unwrap_or_default().iter();
         // SAFETY: the mapping holds both, and no Python code ran since the walk.
         rest.map(|pair| unsafe {
             (

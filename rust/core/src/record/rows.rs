@@ -54,11 +54,11 @@ pub fn end_object(
     chunker: &mut Chunker,
 ) -> Result<(), Failure> {
     let wanted = layout.required();
-    if let (Some(schema), true) = (&layout.schema, filled.count_ones() as usize != wanted.len()) {
-        if let Some(missing) = (0..wanted.len()).find(|place| filled & (1 << place) == 0) {
-            let name = schema.fields()[wanted[missing]].name.clone();
-            return Err((required(), Some(name)));
-        }
+    if let (Some(schema), true) = (&layout.schema, filled.count_ones() as usize != wanted.len())
+        && let Some(missing) = (0..wanted.len()).find(|place| filled & (1 << place) == 0)
+    {
+        let name = schema.fields()[wanted[missing]].name.clone();
+        return Err((required(), Some(name)));
     }
     if chunker.written(mark) == 1 {
         return Err((empty_record(), None));

@@ -142,10 +142,10 @@ impl CsvSource {
         for &byte in line {
             if byte == self.dialect.quote {
                 quoted = !quoted;
-            } else if !quoted {
-                if let Some(at) = b",;\t|".iter().position(|&candidate| candidate == byte) {
-                    counts[at] += 1;
-                }
+            } else if !quoted
+                && let Some(at) = b",;\t|".iter().position(|&candidate| candidate == byte)
+            {
+                counts[at] += 1;
             }
         }
         let best = (0..4).max_by_key(|&at| (counts[at], 4 - at)).unwrap_or(0);

@@ -247,12 +247,12 @@ impl<'b> Bytes<'b> {
     /// The text of a cell; `None` where it is none: who made it may not have looked at its bytes.
     #[inline]
     pub fn text(&self, row: usize) -> Option<&str> {
-        if self.rows > 0 {
-            if let Some((text, base)) = self.whole() {
-                let (start, stop) = self.range(row);
-                // Where a cell ends within a character, the cell is not text although the whole is.
-                return text.get(start.wrapping_sub(base)..stop.wrapping_sub(base));
-            }
+        if self.rows > 0
+            && let Some((text, base)) = self.whole()
+        {
+            let (start, stop) = self.range(row);
+            // Where a cell ends within a character, the cell is not text although the whole is.
+            return text.get(start.wrapping_sub(base)..stop.wrapping_sub(base));
         }
         simdutf8::basic::from_utf8(self.bytes(row)).ok()
     }

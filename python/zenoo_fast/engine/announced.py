@@ -55,14 +55,29 @@ class Announced:
             OSError: The input cannot be read any further.
             ValueError: Likewise: its text is broken.
         """
+        self._look_ahead()
+        while not self._ready:
+            if self._announcing is None:
+                return None
+            await self._announcing
+            if not self._ready:  # others have had them
+                self._look_ahead()
+        return self._hand_out()
+
+    def next_at_hand(self) -> Chunk | None:
+        """The next chunk where nothing has to be waited for, else ``None``."""
+        if not self._ready:
+            return None
+        self._look_ahead()
+        return self._hand_out()
+
+    def _look_ahead(self) -> None:
         if self._announcing is None and not self._ended:
             together = self._together()
             if together > 1 or not self._ready:
                 self._begin(together)
-        while self._announcing is not None and not self._ready:
-            await self._announcing
-        if not self._ready:
-            return None
+
+    def _hand_out(self) -> Chunk:
         self._handed_out.append(time.perf_counter())
         return self._ready.popleft()
 

@@ -150,19 +150,23 @@ class Coordinator:
                 if job.dry_run:
                     continue
                 taken = True
-                task = loop.create_task(self._settle(chunk))
+                task = loop.create_task(self._work(chunk, feed))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            except (OSError, ValueError) as error:
-                where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-                self._unreadable = f"the input cannot be read any further: {where}{error}"
-                crew.control.stop(self._unreadable)
-            except ZenooError as error:
-                crew.control.stop(error.message)
+            except (OSError, ValueError, ZenooError) as error:
+                self._cannot_read(error)
             finally:
                 if not taken:
                     crew.limiter.release()
         self.report.not_read = True
+
+    def _cannot_read(self, error: OSError | ValueError | ZenooError) -> None:
+        """The next chunk cannot be had: the run stops."""
+        reason = error.message if isinstance(error, ZenooError) else ""
+        if not reason:
+            where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+            reason = self._unreadable = f"the input cannot be read any further: {where}{error}"
+        self.crew.control.stop(reason)
 
     async def _next(self, feed: Feed) -> Chunk | None:
         """The next chunk to send."""
@@ -172,6 +176,19 @@ class Coordinator:
         if self._announced is not None:
             return await self._announced.next()
         return await feed.next(self._rows(feed.left), most)
+
+    def _next_at_hand(self, feed: Feed) -> Chunk | None:
+        """The next chunk where it can go in the place of one that has ended."""
+        crew = self.crew
+        if crew.control.stopped or self._lanes is not None or crew.plan.looks_up or not crew.limiter.pass_on():
+            return None
+        try:
+            if self._announced is not None:
+                return self._announced.next_at_hand()
+            return feed.next_at_hand(self._rows(feed.left), self.job.max_chunk_bytes)
+        except (OSError, ValueError, ZenooError) as error:
+            self._cannot_read(error)
+            return None
 
     def _rows(self, left: int | None) -> int:
         """Rows of the next chunk; near the end of the input they are shared out, so that the last calls end together.
@@ -206,6 +223,18 @@ class Coordinator:
     def _waits(self, acquiring: asyncio.Future[None]) -> None:
         self._acquiring = acquiring
 
+    async def _work(self, chunk: Chunk | None, feed: Feed) -> None:
+        """A chunk that has a place, and in that place what is at hand after it.
+
+        To give the place back between them would take two more turns of the loop and another task a chunk.
+        """
+        try:
+            while chunk is not None:
+                await self._settle(chunk)
+                chunk = self._next_at_hand(feed)
+        finally:
+            self.crew.limiter.release()
+
     async def _settle(self, chunk: Chunk) -> None:
         """One chunk, to its end, whatever happens."""
         done: list[AnyChunk] = []
@@ -238,7 +267,6 @@ class Coordinator:
         finally:
             if self._lanes is not None:
                 self._lanes.done(chunk)
-            self.crew.limiter.release()
 
     async def _bring_in(self, chunk: Chunk, settled: OnSettled, *, in_order: bool) -> None:
         """Find out what to send for a chunk, and send it."""

@@ -48,8 +48,7 @@ class Tally:
         """Rows have come to their end."""
         report = self.report
         count = len(settled.chunk)
-        name = settled.state.value
-        setattr(report, name, getattr(report, name) + count)
+        setattr(report, settled.state, getattr(report, settled.state) + count)
         if settled.ids is not None:
             chunk = settled.chunk
             report.ids.put(chunk if isinstance(chunk, Chunk) else chunk.rows(), settled.ids)

@@ -72,6 +72,31 @@ async def test_every_chunk_is_durable_before_it_is_handed_out(tmp_path: Path) ->
     assert max(line.journal.groups) > 4  # nobody waited between them, so they were announced together
 
 
+async def test_who_waits_for_chunks_and_who_takes_them_as_they_are_get_each_once(tmp_path: Path) -> None:
+    line = Line(tmp_path, 20_000)
+    waited: list[Chunk] = []
+    at_hand: list[Chunk] = []
+
+    async def take() -> None:
+        while True:
+            chunk = line.announced.next_at_hand()
+            if chunk is not None:
+                assert chunk.row(0) in line.journal.durable
+                at_hand.append(chunk)
+            await asyncio.sleep(0)
+
+    takers = [asyncio.create_task(take()) for _ in range(2)]
+    while (chunk := await line.announced.next()) is not None:
+        waited.append(chunk)
+    for taker in takers:
+        taker.cancel()
+    await asyncio.gather(*takers, return_exceptions=True)
+    await line.close()
+    assert waited
+    assert at_hand
+    assert sorted(numbers(waited + at_hand)) == list(range(20_000))
+
+
 async def test_where_calls_are_slow_one_at_a_time_is_announced(tmp_path: Path) -> None:
     line = Line(tmp_path, 1_000)
     for _ in range(5):  # the first calls at once leave together

@@ -61,6 +61,19 @@ async def test_every_row_is_created_and_its_id_is_its_own() -> None:
     report.raise_for_rejects()
 
 
+async def test_a_place_takes_chunk_after_chunk() -> None:
+    senders: set[Any] = set()
+
+    def script(_number: int, _call: Call) -> Step:
+        senders.add(asyncio.current_task())
+        return None
+
+    server = ScriptedServer(script, latency=5)
+    report = await run(server, rows(1000), concurrency=5)
+    assert (report.created, report.requests, server.peak) == (1000, 63, 5)
+    assert len(senders) == 5
+
+
 async def test_imports_that_share_a_limiter_share_its_places() -> None:
     server, limiter = ScriptedServer(latency=50), Limiter(3)
     reports = await asyncio.gather(*(run(server, rows(400), concurrency=limiter) for _ in range(3)))

@@ -52,6 +52,30 @@ async def test_no_more_places_are_given_than_there_are() -> None:
     assert limiter.in_flight == 1
 
 
+async def test_a_place_is_passed_on_unless_others_wait_or_there_are_too_many() -> None:
+    limiter = Limiter(2)
+    await limiter.acquire()
+    await limiter.acquire()
+    assert limiter.pass_on()
+    waiting = [asyncio.create_task(limiter.acquire())]
+    await settle()
+    assert limiter.pass_on()  # to what comes next, which that one would read
+    waiting.append(asyncio.create_task(limiter.acquire()))
+    await settle()
+    assert not limiter.pass_on()
+    limiter.release()
+    limiter.release()
+    await asyncio.gather(*waiting)
+    shrinking = Limiter()
+    while shrinking.try_acquire():
+        pass
+    shrinking.observe(BUSY, 0)
+    assert shrinking.limit < shrinking.in_flight
+    assert not shrinking.pass_on()
+    shrinking.release()
+    assert shrinking.pass_on()
+
+
 async def test_a_place_is_taken_at_once_or_not_at_all() -> None:
     limiter = Limiter(1)
     assert limiter.try_acquire()

@@ -118,6 +118,10 @@ class ClusterLimiter(Limiter):
             await asyncio.get_running_loop().create_future()
         self.in_flight += 1
 
+    def pass_on(self) -> bool:
+        """Never: a lease goes back with every chunk, so that the cluster shares them out."""
+        return False
+
     def release(self) -> None:
         """Give a place and its lease back."""
         self.in_flight -= 1

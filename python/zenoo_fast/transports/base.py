@@ -37,9 +37,9 @@ def rows_json(rows: Rows) -> bytes | memoryview:
     return rows.view() if isinstance(rows, Chunk) else rows.json()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One request to the server.
+    """One request to the server. Nobody changes one, as of `Outcome`.
 
     Attributes:
         model: Model name.

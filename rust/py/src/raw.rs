@@ -30,7 +30,7 @@ use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::ptr;
 
-use arrow_array::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -195,14 +195,14 @@ impl<'a> Item<'a> {
 }
 
 /// The stream that a capsule of Arrow's C stream interface holds; the capsule is left empty.
-pub fn arrow_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<ArrowArrayStreamReader> {
+pub fn arrow_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<RecordBatchStreamReader> {
     let pointer = capsule
         .pointer_checked(Some(c"arrow_array_stream"))?
         .cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule of this name holds such a struct, initialised and aligned, and lives as long as it is borrowed;
     // the lock is held, so nobody else looks at it. The struct is moved out, and marked as released in its old place.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
-    ArrowArrayStreamReader::try_new(stream)
+    RecordBatchStreamReader::try_new(stream)
         .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 

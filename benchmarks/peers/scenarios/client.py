@@ -42,11 +42,12 @@ def client_cpu(bench: Bench) -> Section:
         "cpu",
         "Client CPU per record, 500 records a call, one process",
         """
-        Into `zenoo-fast sandbox --discard`, which stores nothing; its own time is not counted. It has one core and the
-        client another, so that neither drives the other's data out of the caches. User and system time from an
-        interpreter with its imports (and, for dicts, its input) ready to the end of the run; fluvo, a command, as the
-        difference of two whole processes over the difference of their rows. Ten fields a record; the hand-written
-        loop (orjson, aiohttp, uvloop) checks nothing. The column rows/s is bounded by the sandbox, not by the clients.
+        Into `zenoo-fast sandbox --discard`, which stores nothing and reads bodies with orjson; its own time is not
+        counted. It has one core and the client another, so that neither drives the other's data out of the caches. User
+        and system time from an interpreter with its imports (and, for dicts, its input) ready to the end of the run;
+        fluvo, a command, as the difference of two whole processes over the difference of their rows. Ten fields a
+        record; the hand-written loop (orjson, aiohttp, uvloop) checks nothing. The column rows/s is bounded by the
+        sandbox, not by the clients.
         """,
     )
     with contextlib.ExitStack() as stack:

@@ -1,8 +1,5 @@
 //! Appending JSON to a byte buffer.
-use crate::short::{self, SHORT, is_plain, special_bytes};
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+use crate::short::{self, HIGHS, ONES, SHORT, is_plain, special_bytes};
 
 /// For each byte: 0 where it stands for itself in a JSON string, else the letter after the backslash (`u`: `\u00XX`).
 const ESCAPE: [u8; 256] = {
@@ -23,6 +20,7 @@ const ESCAPE: [u8; 256] = {
 };
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// Length of the longest prefix that can be copied as it is.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
@@ -133,12 +131,6 @@ impl Prepared {
         self.length
     }
 
-    /// They and a value are short.
-    #[inline]
-    pub fn is_short_with(&self, value: &[u8]) -> bool {
-        self.length <= SHORT && value.len() <= SHORT
-    }
-
     /// Append them.
     #[inline]
     pub fn append(&self, out: &mut Vec<u8>) {
@@ -164,7 +156,7 @@ impl Prepared {
         value: &[u8],
         copy: impl Fn(&mut [u8], &[u8]) -> bool,
     ) -> Option<usize> {
-        if !self.is_short_with(value) {
+        if self.length > SHORT || value.len() > SHORT {
             return None;
         }
         room[..SHORT].copy_from_slice(&self.padded);
@@ -206,11 +198,7 @@ impl Prepared {
 
     #[inline]
     fn append_bare(&self, out: &mut Vec<u8>, value: &[u8]) {
-        let copied = |to: &mut [u8], value: &[u8]| {
-            short::copy(to, value);
-            true
-        };
-        if !self.append_short::<false>(out, value, copied) {
+        if !self.append_short::<false>(out, value, short::copy) {
             for part in [&self.bytes, value, b","] {
                 out.extend_from_slice(part);
             }
@@ -252,11 +240,10 @@ impl Prepared {
     #[inline]
     pub fn append_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
         self.append_short::<true>(out, text.as_bytes(), short::copy_plain::<false>)
-            || self.append_any_text(out, text)
+            || self.append_long_text(out, text)
     }
 
-    fn append_any_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
-        let begin = out.len();
+    fn append_long_text(&self, out: &mut Vec<u8>, text: &str) -> bool {
         if is_plain(text.as_bytes()) {
             out.reserve(self.length + text.len() + 3);
             for part in [&self.bytes, &b"\""[..], text.as_bytes(), b"\","] {
@@ -264,6 +251,12 @@ impl Prepared {
             }
             return true;
         }
+        self.append_escaped(out, text)
+    }
+
+    /// The same, for a text with something to escape.
+    pub fn append_escaped(&self, out: &mut Vec<u8>, text: &str) -> bool {
+        let begin = out.len();
         self.append(out);
         if string_without_nul(out, text) {
             out.push(b',');

@@ -75,11 +75,7 @@ impl<'a> Line<'a> {
 
     #[inline]
     fn bare(&mut self, key: &Prepared, value: &[u8]) {
-        let copied = |to: &mut [u8], value: &[u8]| {
-            short::copy(to, value);
-            true
-        };
-        match key.write::<false>(self.member(), value, copied) {
+        match key.write::<false>(self.member(), value, short::copy) {
             Some(length) => self.at += length,
             None => self.long_bare(key, value),
         }
@@ -129,12 +125,15 @@ impl<'a> Line<'a> {
     fn long_text(&mut self, key: &Prepared, text: &str) -> bool {
         let bytes = text.as_bytes();
         let size = key.len() + bytes.len() + 3;
-        if size > ROOM || !is_plain(bytes) {
+        let plain = is_plain(bytes);
+        if !plain || self.at + size > ROOM {
             self.flush();
-            return key.append_text(self.out, text);
         }
-        if self.at + size > ROOM {
-            self.flush();
+        if !plain {
+            return key.append_escaped(self.out, text);
+        }
+        if size > ROOM {
+            return key.append_text(self.out, text);
         }
         let mut room = &mut self.room[self.at..];
         for part in [key.as_bytes(), b"\"", bytes, b"\","] {

@@ -4,8 +4,10 @@ use wide::u8x16;
 /// The longest that is copied in one step.
 pub const SHORT: usize = 32;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// A one in every byte.
+pub const ONES: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of every byte.
+pub const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The highest bit of the lowest byte that is a control character, a quote or a backslash is set, and none below it.
 #[inline]
@@ -46,9 +48,9 @@ pub fn is_plain(bytes: &[u8]) -> bool {
     plain(last) && blocks.all(|block| block.first_chunk().is_some_and(plain))
 }
 
-/// Copy up to [`SHORT`] bytes.
+/// Copy up to [`SHORT`] bytes: whatever they are, so that it is always `true`, where [`copy_plain`] may refuse.
 #[inline]
-pub fn copy(to: &mut [u8], bytes: &[u8]) {
+pub fn copy(to: &mut [u8], bytes: &[u8]) -> bool {
     match bytes.len() {
         16.. => ends::<16>(to, bytes, |_, _| true),
         8.. => ends::<8>(to, bytes, |_, _| true),
@@ -59,7 +61,7 @@ pub fn copy(to: &mut [u8], bytes: &[u8]) {
             true
         }
         _ => true,
-    };
+    }
 }
 
 /// Copy up to [`SHORT`] bytes; `false` where they cannot be copied into a JSON string as they are. With `ASCII`, or where
@@ -140,7 +142,7 @@ mod tests {
                     assert_eq!(copy_plain::<true>(&mut to, &bytes), ascii, "{bytes:?}");
                     assert_eq!(is_plain(&bytes), plain, "{bytes:?}");
                     let mut to = [b'.'; SHORT];
-                    copy(&mut to, &bytes);
+                    assert!(copy(&mut to, &bytes));
                     assert_eq!(&to[..length], bytes);
                 }
             }

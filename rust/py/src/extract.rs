@@ -22,42 +22,32 @@ use zenoo_fast_core::value;
 use crate::raw::{Item, Plain, Walk};
 use crate::values::Object;
 
-/// A key that was seen.
-struct Seen<'l> {
-    /// The object that it came as first.
-    object: Py<PyString>,
-    /// What plain values of it need: here once more, so that they are found together.
-    quick: Option<Quick<'l>>,
-}
-
 /// Keys seen so far, by position in the record.
 struct Known<'l> {
     keys: Keys<'l>,
-    seen: Vec<Seen<'l>>,
+    /// The object of each, as it came first.
+    objects: Vec<Py<PyString>>,
 }
 
 impl<'l> Known<'l> {
     fn new(layout: &'l Layout) -> Self {
         Self {
             keys: Keys::new(layout),
-            seen: Vec::new(),
+            objects: Vec::new(),
         }
     }
 
     /// Where a key stands among the known ones.
     #[cold]
     fn find(&mut self, key: &Bound<'_, PyAny>) -> Result<usize, Failure> {
-        let mut seen = self.seen.iter();
-        if let Some(at) = seen.position(|seen| seen.object.as_ptr() == key.as_ptr()) {
+        let mut objects = self.objects.iter();
+        if let Some(at) = objects.position(|known| known.as_ptr() == key.as_ptr()) {
             return Ok(at);
         }
         let text = key.cast::<PyString>().map_err(|_| invalid_key())?;
         let at = self.keys.find(text.to_str().map_err(|_| invalid_key())?);
-        if at == self.seen.len() {
-            self.seen.push(Seen {
-                object: text.clone().unbind(),
-                quick: self.keys.known()[at].quick.clone(),
-            });
+        if at == self.objects.len() {
+            self.objects.push(text.clone().unbind());
         }
         Ok(at)
     }
@@ -72,8 +62,8 @@ impl<'l> Known<'l> {
         items
             .enumerate()
             .map(|(at, (key, value))| {
-                let seen = self.seen.get(at);
-                let place = match seen.filter(|seen| seen.object.as_ptr() == key.as_ptr()) {
+                let known = self.objects.get(at);
+                let place = match known.filter(|known| known.as_ptr() == key.as_ptr()) {
                     Some(_) => at,
                     None => self.find(&key)?,
                 };
@@ -171,11 +161,12 @@ fn vals(
     let items = walk.items(record);
     let mut at = 0;
     'plain: loop {
-        for (item, seen) in items.from(at).zip(known.seen.get(at..).unwrap_or_default()) {
-            if !item.has_key(&seen.object) {
+        let keys = known.objects.iter().zip(known.keys.known()).skip(at);
+        for (item, (object, key)) in items.from(at).zip(keys) {
+            if !item.has_key(object) {
                 break;
             }
-            let Some(full) = write_plain(seen.quick.as_ref(), item, &mut line) else {
+            let Some(full) = write_plain(key.quick.as_ref(), item, &mut line) else {
                 break 'plain;
             };
             filled |= full;
@@ -186,7 +177,8 @@ fn vals(
         };
         // A key that is new, or not at its usual place.
         let found = known.find(&items.key(item))?;
-        let Some(full) = write_plain_here(known.seen[found].quick.as_ref(), item, &mut line) else {
+        let quick = known.keys.known()[found].quick.as_ref();
+        let Some(full) = write_plain_here(quick, item, &mut line) else {
             break;
         };
         filled |= full;

@@ -56,7 +56,7 @@ impl Key<'_> {
 }
 
 /// What a plain value of a known field needs: looked up once.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Quick<'l> {
     /// The field.
     pub field: &'l Field,

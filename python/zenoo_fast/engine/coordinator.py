@@ -55,6 +55,8 @@ class Coordinator:
         self._telling = Telling(crew, self.report, self._caller, lambda: self.source.position, dry_run=job.dry_run)
         self._tally = Tally(job, crew, self.report, self._telling.moved)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        """Tasks whose chunk has not left: no later one may overtake it."""
         self._lanes: Lanes | None = None
         self._announced: Announced | None = None
         self._turns = Turns()
@@ -150,6 +152,7 @@ class Coordinator:
                 if job.dry_run:
                     continue
                 taken = True
+                self._starting += 1
                 task = loop.create_task(self._work(chunk, feed))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -162,11 +165,12 @@ class Coordinator:
 
     def _cannot_read(self, error: OSError | ValueError | ZenooError) -> None:
         """The next chunk cannot be had: the run stops."""
-        reason = error.message if isinstance(error, ZenooError) else ""
-        if not reason:
-            where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-            reason = self._unreadable = f"the input cannot be read any further: {where}{error}"
-        self.crew.control.stop(reason)
+        if isinstance(error, ZenooError):
+            self.crew.control.stop(error.message)
+            return
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        self._unreadable = f"the input cannot be read any further: {where}{error}"
+        self.crew.control.stop(self._unreadable)
 
     async def _next(self, feed: Feed) -> Chunk | None:
         """The next chunk to send."""
@@ -180,7 +184,9 @@ class Coordinator:
     def _next_at_hand(self, feed: Feed) -> Chunk | None:
         """The next chunk where it can go in the place of one that has ended."""
         crew = self.crew
-        if crew.control.stopped or self._lanes is not None or crew.plan.looks_up or not crew.limiter.pass_on():
+        if crew.control.stopped or self._starting or self._lanes is not None or crew.plan.looks_up:
+            return None
+        if not crew.limiter.pass_on():
             return None
         try:
             if self._announced is not None:
@@ -228,6 +234,7 @@ class Coordinator:
 
         To give the place back between them would take two more turns of the loop and another task a chunk.
         """
+        self._starting -= 1
         try:
             while chunk is not None:
                 await self._settle(chunk)

@@ -42,9 +42,7 @@ class Limiter:
     def __init__(self, limit: int | Literal["auto"] = "auto", maximum: int = AUTO_CONCURRENCY_MAXIMUM) -> None:
         self.auto = limit == "auto"
         self.maximum = maximum if limit == "auto" else limit
-        self._limit = 0.0
-        self._whole = 0
-        self._set(float(min(AUTO_CONCURRENCY_START, maximum) if limit == "auto" else limit))
+        self._limit = float(min(AUTO_CONCURRENCY_START, maximum) if limit == "auto" else limit)
         self.in_flight = 0
         self._waiters: list[asyncio.Future[None]] = []
         self._round_calls = 0
@@ -59,11 +57,7 @@ class Limiter:
     @property
     def limit(self) -> int:
         """Chunks at once, now."""
-        return self._whole
-
-    def _set(self, limit: float) -> None:
-        self._limit = limit
-        self._whole = max(1, int(limit))
+        return max(1, int(self._limit))
 
     def try_acquire(self) -> bool:
         """Take a place where there is one."""
@@ -131,7 +125,7 @@ class Limiter:
             return
         trouble = outcome.action is Action.RETRY and outcome.kind is not OutcomeKind.COMMITTED
         if trouble:
-            self._set(max(1.0, self._limit * 0.9))
+            self._limit = max(1.0, self._limit * 0.9)
             self._best.clear()
             self._lower = None
             self._start_round()
@@ -155,13 +149,12 @@ class Limiter:
         self._seen[limit] = self._rounds
         lower, self._lower = self._lower, None
         if lower is not None and self._best[limit] < self._best[lower] * _worth(limit, lower):
-            self._set(float(lower))  # more calls at a time brought nothing but waiting
+            self._limit = float(lower)  # more calls at a time brought nothing but waiting
         elif self._round_full and limit < self.maximum:
             higher = min(self.maximum, limit + max(1, limit // 4))
             if higher not in self._best or self._rounds - self._seen[higher] >= _FORGET_ROUNDS:
                 self._best.pop(higher, None)
-                self._lower = limit
-                self._set(float(higher))
+                self._lower, self._limit = limit, float(higher)
         self._start_round()
 
     def _start_round(self) -> None:

@@ -102,7 +102,7 @@ async def import_records(
             first, and writes only what differs. ``"update"``, ``"delete"``: rows name their records by ``id`` or by a
             database id (``.id``); an update, too, writes only what differs. In all but create an empty cell empties
             the field.
-        chunk_size: Records a call; ``"auto"`` keeps calls near one to two seconds.
+        chunk_size: Records a call; ``"auto"`` keeps answers within some two to four seconds.
         concurrency: Calls at once; ``"auto"`` finds out what the server takes; or a `Limiter` of the caller's own,
             whose places may be handed out for several imports.
         workers: Processes that send; ``"auto"``: two for large inputs, else none.

@@ -40,7 +40,7 @@ async def test_many_are_looked_up_together_and_written_a_call_s_worth_at_a_time(
     report = await run(server, named(4000), mode="sync", chunk_size="auto", concurrency=1)
     assert report.created == 4000
     assert server.looked_up == [2000, 2000]
-    assert server.writes == [500, 500, 750, 250, 750, 1125, 125]
+    assert server.writes == [500, 500, 1000, 1000, 1000]
     server.writes.clear()
     report = await run(server, named(4000), mode="sync", chunk_size="auto", concurrency=1)
     assert (report.unchanged, server.writes) == (4000, [])

@@ -182,7 +182,7 @@ def test_a_chunk_grows_while_calls_are_short_and_shrinks_when_they_are_long() ->
     assert sizer.size == AUTO_CHUNK_MAXIMUM
     for _ in range(100):
         sizer.observe(answered(0.01 * sizer.size), sizer.size)
-    assert sizer.size == pytest.approx(200, rel=0.1)
+    assert sizer.size == pytest.approx(400, rel=0.1)
     for _ in range(100):
         sizer.observe(answered(10.0), sizer.size)
     assert sizer.size == AUTO_CHUNK_MINIMUM

@@ -14,6 +14,11 @@ AUTO_CONCURRENCY_MAXIMUM = 64
 AUTO_CHUNK_START = 500
 AUTO_CHUNK_MINIMUM = 50
 AUTO_CHUNK_MAXIMUM = 2000
+_SHORT_SECONDS = 2.0
+"""An automatic call that is answered sooner may grow: to twice its size, and so to no more than …"""
+_LONG_SECONDS = 4.0
+"""… this, above which it shrinks."""
+_LONG_LOOK_UP_SECONDS = 2.0
 _LEAST_SHARE = 100
 """Records that are not worth sharing out."""
 _FORGET_ROUNDS = 16
@@ -172,20 +177,16 @@ class ChunkSizer:
 
     Args:
         size: Records, or ``"auto"``.
-        low: A call shorter than this many seconds may grow; a look-up longer than this shrinks.
-        high: A call longer than this shrinks.
 
     Attributes:
         size: Records a call that writes.
         look_up: Records that are looked up together: a question costs the server a twentieth of a write and less.
     """
 
-    def __init__(self, size: int | Literal["auto"] = "auto", low: float = 2.0, high: float = 4.0) -> None:
+    def __init__(self, size: int | Literal["auto"] = "auto") -> None:
         self.auto = size == "auto"
         self.size = AUTO_CHUNK_START if size == "auto" else size
         self.look_up = AUTO_CHUNK_MAXIMUM if size == "auto" else size
-        self._low = low
-        self._high = high
         self._short = 0
         self._per_record: float | None = None
 
@@ -204,7 +205,7 @@ class ChunkSizer:
 
     def asked(self, records: int, seconds: float) -> None:
         """Learn from a look-up of so many records, all its calls together."""
-        if self.auto and seconds > self._low and records >= self.look_up:
+        if self.auto and seconds > _LONG_LOOK_UP_SECONDS and records >= self.look_up:
             self.look_up = max(AUTO_CHUNK_MINIMUM, self.look_up // 2)
 
     def _shrink(self, records: int) -> None:
@@ -217,10 +218,8 @@ class ChunkSizer:
             return
         if outcome.action is Action.SPLIT and outcome.kind is not OutcomeKind.COMMITTED:
             self._shrink(records)
-        elif outcome.kind is OutcomeKind.IN_DOUBT and outcome.seconds > self._high and records >= self.size:
-            # No answer after that long: the server has a time limit.
-            self.size = max(AUTO_CHUNK_MINIMUM, self.size // 2)
-            self._short = 0
+        elif outcome.kind is OutcomeKind.IN_DOUBT and outcome.seconds > _LONG_SECONDS and records >= self.size:
+            self._shrink(records)  # no answer after that long: the server has a time limit
         elif outcome.kind is OutcomeKind.COMMITTED and records >= self.size:
             self._answered(outcome.seconds / records, outcome.seconds)
 
@@ -229,10 +228,10 @@ class ChunkSizer:
         before = per_record if self._per_record is None else self._per_record
         self._per_record = 0.7 * before + 0.3 * per_record
         expected = self._per_record * self.size
-        if expected > self._high or seconds > 5 * self._high:
-            self.size = max(AUTO_CHUNK_MINIMUM, int(self.size * max(0.5, self._high / max(expected, seconds))))
+        if expected > _LONG_SECONDS or seconds > 5 * _LONG_SECONDS:
+            self.size = max(AUTO_CHUNK_MINIMUM, int(self.size * max(0.5, _LONG_SECONDS / max(expected, seconds))))
             self._short = 0
-        elif expected < self._low and self.size < AUTO_CHUNK_MAXIMUM:
+        elif expected < _SHORT_SECONDS and self.size < AUTO_CHUNK_MAXIMUM:
             self._short += 1
             if self._short >= 2:
                 self.size = min(AUTO_CHUNK_MAXIMUM, self.size * 2)
